@@ -1,0 +1,90 @@
+/**
+ * Every way a request can fail, in one family. Thrown anywhere below `http/`, answered in one place
+ * there: `status` and `publicMessage` are public, `detail` and `cause` go to the log and never to a client.
+ */
+
+type Fault = {
+  readonly status: 404 | 422 | 500 | 502 | 503 | 504;
+  /** Public: says what happened without naming a key, a bucket, a path or a version. */
+  readonly message: string;
+};
+
+/** The stable codes clients may match on (RFC 9457 `code` member of the problem document). */
+export const FAULTS = {
+  not_found: { status: 404, message: 'There is nothing at this address' },
+  path_invalid: { status: 404, message: 'This is not the address of an avatar' },
+  host_not_served: { status: 404, message: 'Avatars of this site are not served here' },
+  size_not_served: { status: 404, message: 'This size is not served' },
+  avatar_missing: { status: 404, message: 'There is no such avatar' },
+
+  original_not_an_image: { status: 422, message: 'The original is not an image' },
+  original_unsupported: { status: 422, message: 'The original is of an image format not served' },
+  original_too_large: { status: 422, message: 'The original has too many bytes' },
+  original_too_many_pixels: { status: 422, message: 'The original has too many pixels' },
+  original_hostile: { status: 422, message: 'The original is built to exhaust its reader' },
+  original_corrupt: { status: 422, message: 'The original is damaged' },
+  original_quarantined: { status: 422, message: 'The original could not be rendered safely' },
+
+  originals_bucket_missing: { status: 502, message: 'The store of originals is misconfigured' },
+  originals_access_denied: { status: 502, message: 'The store of originals is misconfigured' },
+  originals_credentials: { status: 502, message: 'The store of originals is misconfigured' },
+  originals_wrong_region: { status: 502, message: 'The store of originals is misconfigured' },
+  originals_bad_reply: { status: 502, message: 'The store of originals gave an unusable reply' },
+
+  originals_throttled: { status: 503, message: 'The store of originals is busy' },
+  originals_unavailable: { status: 503, message: 'The store of originals is not available' },
+  directory_unavailable: { status: 503, message: 'The directory of users is not available' },
+  overloaded: { status: 503, message: 'Too much to do at the moment' },
+  stuck: { status: 503, message: 'This instance has to be restarted' },
+  shutting_down: { status: 503, message: 'This instance is shutting down' },
+
+  originals_timeout: { status: 504, message: 'The store of originals took too long' },
+  render_timeout: { status: 504, message: 'Rendering took too long' },
+  /** For the log alone: there is nobody to answer. */
+  client_left: { status: 504, message: 'The client closed the connection' },
+  deadline_passed: { status: 504, message: 'The answer took too long' },
+
+  internal: { status: 500, message: 'Something went wrong here' },
+} as const satisfies Record<string, Fault>;
+
+export type FaultCode = keyof typeof FAULTS;
+
+export type AvatarErrorOptions = {
+  /** For the log: what exactly happened, and how an operator mends it. */
+  readonly detail?: string;
+  readonly cause?: unknown;
+  /** For 503: when a retry is worth it. */
+  readonly retryAfterSeconds?: number;
+};
+
+export class AvatarError extends Error {
+  override readonly name = 'AvatarError';
+  readonly code: FaultCode;
+  readonly status: Fault['status'];
+  readonly publicMessage: string;
+  readonly detail: string | undefined;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: FaultCode, options: AvatarErrorOptions = {}) {
+    const { status, message } = FAULTS[code];
+    super(
+      options.detail ?? message,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
+    this.code = code;
+    this.status = status;
+    this.publicMessage = message;
+    this.detail = options.detail;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+
+  /** True when the request or the original is at fault: asking again cannot help for a while. */
+  get isVerdict(): boolean {
+    return this.status === 404 || this.status === 422;
+  }
+
+  /** Turns anything thrown into one of the family; the unforeseen becomes `internal`. */
+  static from(error: unknown): AvatarError {
+    return error instanceof AvatarError ? error : new AvatarError('internal', { cause: error });
+  }
+}

@@ -1,0 +1,21 @@
+/**
+ * For what may happen a thousand times a second and is worth a line once in a while.
+ * @param report told the first of them, then at most one in `everyMs`, and how many were left out
+ */
+export function seldom<Event>(
+  everyMs: number,
+  report: (event: Event, leftOut: number) => void,
+  now: () => number = () => performance.now(),
+): (event: Event) => void {
+  let silentUntil = -Infinity;
+  let leftOut = 0;
+  return (event) => {
+    if (now() < silentUntil) {
+      leftOut += 1;
+      return;
+    }
+    silentUntil = now() + everyMs;
+    report(event, leftOut);
+    leftOut = 0;
+  };
+}

@@ -1,0 +1,110 @@
+/** What an address can end in. */
+const STILL = {
+  png: { mediaType: 'image/png' },
+  jpg: { mediaType: 'image/jpeg' },
+  webp: { mediaType: 'image/webp' },
+  avif: { mediaType: 'image/avif' },
+  gif: { mediaType: 'image/gif' },
+} as const satisfies Record<string, { mediaType: `image/${string}` }>;
+
+export type Extension = keyof typeof STILL;
+
+/** The same formats moving, which have names of their own in keys and entity tags. */
+const MOVING = {
+  awebp: { mediaType: 'image/webp', still: 'webp' },
+  agif: { mediaType: 'image/gif', still: 'gif' },
+} as const satisfies Record<string, { mediaType: `image/${string}`; still: Extension }>;
+
+type MovingFormat = keyof typeof MOVING;
+
+/** What the service can send. Extension, media type and encoder names all derive from here. */
+export const FORMATS = { ...STILL, ...MOVING } as const;
+
+export type Format = keyof typeof FORMATS;
+
+/** Nothing is rendered as SVG, but an original that is one may be passed on as it is. */
+export type VariantFormat = Format | 'svg';
+
+export function mediaType(format: VariantFormat): string {
+  return format === 'svg' ? 'image/svg+xml' : FORMATS[format].mediaType;
+}
+
+/** What may be asked for: a format, or to keep the original's own. */
+export type AskedFormat = Format | 'original';
+
+/** What clients may be given at a `.png` address because they say that they take it. */
+export const NEGOTIABLE = ['avif', 'webp'] as const satisfies readonly Format[];
+
+export type NegotiableFormat = (typeof NEGOTIABLE)[number];
+
+/** Which of these a client would have rather than PNG. */
+export type Wish = NegotiableFormat | 'none';
+
+/**
+ * What an address asks for. Only `.png`, the one that forums write, leaves room for a wish.
+ * @param keepsMotion of what moves, in the formats that can; asked for as the original is, it is still
+ */
+export function askedFormat(
+  extension: Extension,
+  wish: Wish,
+  standard: AskedFormat,
+  keepsMotion: boolean,
+): AskedFormat {
+  const plain = wish === 'none' ? standard : wish;
+  const asked = extension === 'png' ? plain : extension;
+  return keepsMotion ? inMotion(asked) : asked;
+}
+
+/** The format with leave to move, where it can. */
+export function inMotion(format: AskedFormat): AskedFormat {
+  if (format === 'webp') return 'awebp';
+  return format === 'gif' ? 'agif' : format;
+}
+
+export function isMoving(format: AskedFormat): format is MovingFormat {
+  return Object.hasOwn(MOVING, format);
+}
+
+/** The extension of a format, which is what it is called when it does not move. */
+export function stillFormat(format: Format): Extension {
+  return isMoving(format) ? MOVING[format].still : format;
+}
+
+export function isFormat(name: string): name is Format {
+  return Object.hasOwn(FORMATS, name);
+}
+
+export function isExtension(name: string): name is Extension {
+  return Object.hasOwn(STILL, name);
+}
+
+/** What an original may be; everything else is refused before any decoder sees it. */
+export type OriginalFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'avif';
+
+/** The format a variant is encoded in. A GIF is kept as PNG: same palette, still, and smaller. */
+function keptFormat(original: OriginalFormat): Extension {
+  switch (original) {
+    case 'jpeg':
+      return 'jpg';
+    case 'webp':
+      return 'webp';
+    case 'avif':
+      return 'avif';
+    case 'png':
+    case 'gif':
+      return 'png';
+  }
+}
+
+/** The formats that asking for the original's own can give. */
+export const KEPT_FORMATS: readonly Format[] = ['jpg', 'png', 'webp', 'avif'];
+
+/** @param canMove whether what moves in the original may go on moving at the size asked for */
+export function outputFormat(
+  asked: AskedFormat,
+  original: OriginalFormat,
+  canMove = false,
+): Format {
+  if (asked === 'original') return keptFormat(original);
+  return canMove ? asked : stillFormat(asked);
+}

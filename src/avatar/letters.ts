@@ -1,0 +1,80 @@
+import { Deadline } from '../flow/deadline.ts';
+import { SingleFlight } from '../flow/single-flight.ts';
+import type { Caller, Source } from './answer.ts';
+import type { Format } from './formats.ts';
+import { type LetterRequest, letterTag } from './letter.ts';
+import type { LetterJob, Renderer, Variant, VariantCache } from './ports.ts';
+import { Stages, type WorkObserver } from './stages.ts';
+
+export type LettersParts = {
+  readonly renderer: Renderer;
+  readonly variants: VariantCache;
+  readonly observer: WorkObserver;
+};
+
+export type LettersRules = {
+  /** Of the drawing: fonts, shapes, encoder. Raised whenever the bytes of any letter change. */
+  readonly version: number;
+  readonly deadlineMs: number;
+};
+
+/** A drawing has no date; this is the one Discourse gives its own. */
+const DRAWN = new Date('1990-01-01T00:00:00Z');
+
+/** Letter avatars: from memory, or drawn once for all who ask at the same time. */
+export class Letters {
+  readonly #parts: LettersParts;
+  readonly #rules: LettersRules;
+  readonly #flights = new SingleFlight<Variant>(() => false);
+
+  constructor(parts: LettersParts, rules: LettersRules) {
+    this.#parts = parts;
+    this.#rules = rules;
+  }
+
+  /**
+   * @param turn for whom: drawing is shared out fairly
+   * @throws AvatarError
+   */
+  async answer(
+    letter: LetterRequest,
+    format: Format,
+    turn: Pick<LetterJob, 'site' | 'client'>,
+    caller: Pick<Caller, 'departure' | 'watch'>,
+  ): Promise<{ variant: Variant; key: string; source: Source }> {
+    const tag = letterTag(letter, format, this.#rules.version);
+    const { variants, observer } = this.#parts;
+    const cached = variants.get(tag);
+    if (cached !== undefined) return { variant: cached, key: tag, source: 'memory' };
+    observer.missed();
+
+    const { deadlineMs } = this.#rules;
+    using deadline = new Deadline(deadlineMs, caller.departure());
+    const { result, joined } = await this.#flights.run(tag, deadline.signal, async (signal) => {
+      const bytes = await this.#draw({ ...turn, letter, format }, caller, signal);
+      const variant: Variant = { bytes, format, etag: tag, lastModified: DRAWN };
+      variants.set(tag, variant);
+      return variant;
+    });
+    if (joined) observer.joined('letter');
+    return { variant: result, key: tag, source: joined ? 'joined' : 'rendered' };
+  }
+
+  async #draw(
+    job: Omit<LetterJob, 'dueAt' | 'onTurn'>,
+    caller: Pick<Caller, 'watch'>,
+    signal: AbortSignal,
+  ): Promise<Buffer> {
+    const stages = new Stages();
+    caller.watch?.(stages);
+    const dueAt = stages.startedAt + this.#rules.deadlineMs;
+    const onTurn = (): void => stages.begin('render');
+    stages.begin('wait');
+    try {
+      return await this.#parts.renderer.draw({ ...job, dueAt, onTurn }, signal);
+    } finally {
+      stages.finish();
+      this.#parts.observer.worked(stages);
+    }
+  }
+}

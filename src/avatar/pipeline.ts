@@ -1,0 +1,315 @@
+/**
+ * How an avatar is answered, from top to bottom. This page is the specification; each step is a
+ * part of its own, and none of them knows of HTTP.
+ */
+import { AvatarError } from '../errors.ts';
+import { Deadline } from '../flow/deadline.ts';
+import type { Turn } from '../flow/fair-queue.ts';
+import { SingleFlight } from '../flow/single-flight.ts';
+import type { Answer, Caller } from './answer.ts';
+import { findOriginal, type FoundOriginal } from './find-original.ts';
+import { type AskedFormat, askedFormat, type Format, stillFormat } from './formats.ts';
+import type { Letters } from './letters.ts';
+import type {
+  Inspector,
+  Locator,
+  Original,
+  Originals,
+  Renderer,
+  Sizes,
+  Variant,
+  VariantCache,
+  Vectors,
+} from './ports.ts';
+import { Refusals } from './refusals.ts';
+import { renderAsked } from './rendition.ts';
+import type { AvatarRequest, NobodysRequest } from './request.ts';
+import type { SharedCopies, SharedCopy } from './shared-copies.ts';
+import { chooseSize } from './sizes.ts';
+import { Stages, type WorkObserver } from './stages.ts';
+import { type StandInPolicy, standInFor } from './stand-in.ts';
+import {
+  avatarKey,
+  entityTag,
+  type HeldCopy,
+  heldCopy,
+  type ProfileVersions,
+  variantKey,
+} from './variant.ts';
+
+export type PipelineParts = {
+  readonly sizes: Sizes;
+  readonly locator: Locator;
+  readonly originals: Originals;
+  readonly vectors: Vectors;
+  readonly inspector: Inspector;
+  readonly renderer: Renderer;
+  readonly variants: VariantCache;
+  /** What all instances share, where they do. */
+  readonly shared: SharedCopies | undefined;
+  readonly letters: Letters;
+  readonly observer: WorkObserver;
+};
+
+export type PipelineRules = {
+  /** The hosts served, in lower case; undefined: all. */
+  readonly hosts: ReadonlySet<string> | undefined;
+  /** What a `.png` address gives. */
+  readonly format: AskedFormat;
+  /** What a `.png` address gives to those who wish for it. */
+  readonly negotiate: readonly Format[];
+  /** Of originals that move, in formats that can. */
+  readonly keepsMotion: boolean;
+  readonly standIn: StandInPolicy;
+  readonly profiles: ProfileVersions;
+  /** The whole of a miss. */
+  readonly deadlineMs: number;
+};
+
+/** A variant that is not in memory. */
+type Wanted = {
+  /** Of the first who asks for it. */
+  readonly turn: Turn;
+  readonly request: AvatarRequest;
+  readonly format: AskedFormat;
+  readonly key: string;
+};
+
+/** The way of a variant to those who wait for it. */
+type Miss = Wanted & {
+  readonly held: HeldCopy | undefined;
+  readonly stages: Stages;
+  /** On the clock of `performance.now()`. */
+  readonly dueAt: number;
+  /** Aborts when nobody waits any more. */
+  readonly signal: AbortSignal;
+};
+
+/** How long "missing" and "damaged" hold for an avatar before its original is read again. */
+const AVATAR_REFUSED_MS = 60_000;
+/** How long a shared variant may take to be verified: some ten times what S3 needs. */
+const VERIFIED_WITHIN_MS = 2000;
+/** How long one that could not be verified is shown before that is tried again. */
+const UNVERIFIED_FOR_MS = 30_000;
+/** How long the verdict on one original's bytes holds: it is never decoded again in that time. */
+const ORIGINAL_REFUSED_MS = 600_000;
+
+export class Pipeline {
+  readonly #parts: PipelineParts;
+  readonly #rules: PipelineRules;
+  readonly #refusals = new Refusals();
+  readonly #flights = new SingleFlight<Answer>(isWorthRepeating);
+
+  constructor(parts: PipelineParts, rules: PipelineRules) {
+    this.#parts = parts;
+    this.#rules = rules;
+  }
+
+  /** @throws AvatarError */
+  async answer(request: AvatarRequest | NobodysRequest, caller: Caller): Promise<Answer> {
+    try {
+      return await this.#answer(request, caller);
+    } catch (error) {
+      return await this.#standIn(request, AvatarError.from(error), caller);
+    }
+  }
+
+  async #answer(request: AvatarRequest | NobodysRequest, caller: Caller): Promise<Answer> {
+    const { hosts } = this.#rules;
+    if (hosts?.has(request.host.toLowerCase()) === false) throw new AvatarError('host_not_served');
+    if ('nobodys' in request) throw new AvatarError('avatar_missing');
+    const size = chooseSize(await this.#parts.sizes.policyOf(request), request.size);
+    if (size !== request.size) return { kind: 'elsewhere', request: { ...request, size } };
+
+    const { format: standard, keepsMotion } = this.#rules;
+    const format = askedFormat(request.extension, caller.wish, standard, keepsMotion);
+    const key = variantKey(request, format);
+    const cached = this.#parts.variants.get(key);
+    if (cached !== undefined) return { kind: 'variant', variant: cached, key, source: 'memory' };
+    this.#parts.observer.missed();
+
+    this.#refusals.check(avatarKey(request));
+    const { site, user } = request;
+    const turn = { site, client: caller.client, user };
+    return await this.#answerMiss({ request, format, key, turn }, caller);
+  }
+
+  async #answerMiss(wanted: Wanted, caller: Caller): Promise<Answer> {
+    const { request, format, key } = wanted;
+    const { profiles, negotiate, deadlineMs } = this.#rules;
+    const held = heldCopy(caller.tags, request.size, format, profiles, negotiate);
+    // "Unchanged" is no answer for those who hold nothing, so they do not share its flight; but one
+    // who holds a copy gladly joins a flight that brings the whole variant.
+    // No part of a key has a line break, so that nobody can spell the name of another's flight.
+    const flight = held === undefined || this.#flights.has(key) ? key : `${key}\n${held.tag}`;
+
+    using deadline = new Deadline(deadlineMs, caller.departure());
+    const { result, joined } = await this.#flights.run(flight, deadline.signal, (signal) =>
+      this.#make(wanted, flight === key ? undefined : held, caller, signal),
+    );
+    if (joined) this.#parts.observer.joined('variant');
+    return joined && result.kind === 'variant' ? { ...result, source: 'joined' } : result;
+  }
+
+  async #make(
+    wanted: Wanted,
+    held: HeldCopy | undefined,
+    caller: Caller,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    const stages = new Stages();
+    caller.watch?.(stages);
+    const dueAt = stages.startedAt + this.#rules.deadlineMs;
+    try {
+      return await this.#answerFor({ ...wanted, held, stages, dueAt, signal });
+    } finally {
+      stages.finish();
+      this.#parts.observer.worked(stages);
+    }
+  }
+
+  async #answerFor(miss: Miss): Promise<Answer> {
+    const { held } = miss;
+    // Who holds a copy may need none of ours.
+    const shared = held === undefined ? await this.#findShared(miss) : undefined;
+    let found: FoundOriginal;
+    try {
+      found = await this.#findOriginal(miss, shared);
+    } catch (error) {
+      this.#rememberVerdict(avatarKey(miss.request), error, AVATAR_REFUSED_MS);
+      return await this.#answerUnverified(AvatarError.from(error), miss, shared);
+    }
+    switch (found.kind) {
+      case 'read':
+        return await this.#answerRendered(found.original, miss, shared);
+      case 'unchanged':
+        return shared?.kind === 'usable'
+          ? this.#answerShared(shared.variant, miss)
+          : { kind: 'unchanged', etag: held?.tag ?? '' };
+      case 'moved':
+        return { kind: 'elsewhere', request: { ...miss.request, id: found.id } };
+      case 'missing':
+        // Not remembered here: whom the locator asks, and how often, is its own affair.
+        throw new AvatarError('avatar_missing');
+    }
+  }
+
+  async #findShared(miss: Miss): Promise<SharedCopy | undefined> {
+    if (this.#parts.shared === undefined) return undefined;
+    miss.stages.begin('shared');
+    return await this.#parts.shared.find(miss, miss.signal);
+  }
+
+  async #findOriginal(miss: Miss, shared: SharedCopy | undefined): Promise<FoundOriginal> {
+    if (shared?.kind !== 'usable') {
+      const knownTag = miss.held?.originalTag;
+      return await findOriginal(this.#parts, miss.request, { ...miss, knownTag });
+    }
+    // With a picture in hand, a store or a database that hangs is not waited for to the end.
+    const withinMs = Math.min(VERIFIED_WITHIN_MS, this.#rules.deadlineMs / 2);
+    using verifying = new Deadline(withinMs, miss.signal);
+    const { signal } = verifying;
+    const { originalTag: knownTag } = shared;
+    return await findOriginal(this.#parts, miss.request, { ...miss, knownTag, signal });
+  }
+
+  /** The original cannot be asked for: a picture that was made of it is shown nevertheless. */
+  async #answerUnverified(
+    trouble: AvatarError,
+    miss: Miss,
+    shared: SharedCopy | undefined,
+  ): Promise<Answer> {
+    if (trouble.isVerdict || miss.signal.aborted) throw trouble;
+    const copy = miss.held === undefined ? shared : await this.#findShared(miss);
+    if (copy?.kind !== 'usable') throw trouble;
+    return this.#answerShared(copy.variant, miss, trouble);
+  }
+
+  #answerShared(variant: Variant, { key }: Miss, trouble?: AvatarError): Answer {
+    const isVerified = trouble === undefined;
+    this.#parts.shared?.used(isVerified ? 'hit' : 'unverified');
+    this.#parts.variants.set(key, variant, isVerified ? undefined : UNVERIFIED_FOR_MS);
+    const answer = { kind: 'variant', variant, key, source: 'shared' } as const;
+    return isVerified ? answer : { ...answer, trouble };
+  }
+
+  async #answerRendered(
+    original: Original,
+    miss: Miss,
+    shared: SharedCopy | undefined,
+  ): Promise<Answer> {
+    const { key } = miss;
+    if (shared?.kind === 'usable') this.#parts.shared?.used('stale');
+    try {
+      const variant = await this.#render(miss, original);
+      original.release?.();
+      this.#parts.variants.set(key, variant);
+      this.#parts.shared?.keep(miss, variant, shared);
+      return { kind: 'variant', variant, key, source: 'rendered' };
+    } catch (error) {
+      this.#rememberVerdict(avatarKey(miss.request), error, AVATAR_REFUSED_MS);
+      throw error;
+    }
+  }
+
+  async #render(miss: Miss, original: Original): Promise<Variant> {
+    const { identity, etag, lastModified } = original;
+    this.#refusals.check(identity);
+    try {
+      const { request, format: asked, turn, dueAt, stages, signal } = miss;
+      const { size } = request;
+      const { profiles } = this.#rules;
+      if (this.#parts.vectors.accepts(original.bytes)) {
+        const tag = entityTag({ etag }, size, 'svg', profiles);
+        // A copy: the original's memory is used again.
+        return { bytes: Buffer.from(original.bytes), format: 'svg', etag: tag, lastModified };
+      }
+      stages.begin('inspect');
+      const inspected = this.#parts.inspector.inspect(original.bytes);
+      stages.begin('wait');
+      const onTurn = (): void => stages.begin('render');
+      const job = { ...turn, original: inspected, size, identity, dueAt, onTurn };
+      const { bytes, format } = await renderAsked(this.#parts.renderer, asked, job, signal);
+      const tag = entityTag({ etag }, size, format, profiles);
+      return { bytes, format, etag: tag, lastModified };
+    } catch (error) {
+      this.#rememberVerdict(identity, error, ORIGINAL_REFUSED_MS);
+      throw error;
+    }
+  }
+
+  /** The picture shown for this failure, or the failure itself. */
+  async #standIn(
+    request: AvatarRequest | NobodysRequest,
+    error: AvatarError,
+    caller: Caller,
+  ): Promise<Answer> {
+    const letter = standInFor(this.#rules.standIn, request, error);
+    if (letter === undefined) throw error;
+    // Whatever is wished for: a drawing is as small in PNG, and one copy does for all.
+    const format = askedFormat(request.extension, 'none', this.#rules.format, false);
+    const drawn = await this.#parts.letters.answer(
+      letter,
+      format === 'original' ? 'png' : stillFormat(format),
+      { site: request.site, client: caller.client },
+      caller,
+    );
+    const picture = letter.letter === '' ? 'blank' : 'letter';
+    return { kind: 'stand-in', picture, ...drawn, error };
+  }
+
+  #rememberVerdict(name: string, error: unknown, forMs: number): void {
+    if (error instanceof AvatarError && error.isVerdict) {
+      this.#refusals.remember(name, error, forMs);
+    }
+  }
+}
+
+/**
+ * Whether one who joined a flight that failed should try by itself. Not after a verdict, which
+ * would be the same, nor when there is too much to do already.
+ */
+function isWorthRepeating(error: unknown): boolean {
+  const { isVerdict, status } = AvatarError.from(error);
+  return !isVerdict && status !== 503;
+}

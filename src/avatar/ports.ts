@@ -1,0 +1,195 @@
+/**
+ * What the pipeline needs from the parts below it. Each interface is as narrow as that need; the
+ * implementations live in `locator/`, `originals/`, `inspect/`, `render/` and `variants/` and are
+ * joined in `app.ts`.
+ */
+import type { Turn } from '../flow/fair-queue.ts';
+import type { LetterRequest } from './letter.ts';
+import type { AskedFormat, Format, OriginalFormat, VariantFormat } from './formats.ts';
+import type { AvatarRequest, NobodysRequest } from './request.ts';
+import type { SizePolicy } from './sizes.ts';
+
+/** How addresses are read and written: the service's own way, or that of a forum's software. */
+export interface AddressGrammar {
+  /**
+   * @param path what follows `/user_avatar/` in the request target, still percent-encoded, no query
+   * @throws AvatarError `path_invalid`
+   */
+  parse(path: string): AvatarRequest | NobodysRequest;
+  /** The address, from `/user_avatar/` on, that clients are sent to. */
+  format(request: AvatarRequest): string;
+}
+
+/** Which sizes each site shows. */
+export interface Sizes {
+  policyOf(request: AvatarRequest): SizePolicy | Promise<SizePolicy>;
+}
+
+/** Where a user's original is. Keys are tried in order, each through every store. */
+export type Whereabouts =
+  | { readonly kind: 'at'; readonly keys: readonly string[]; readonly lastModified?: Date }
+  /** This upload is not the user's, but `id` is: the client is sent there. */
+  | { readonly kind: 'moved'; readonly id: string }
+  | { readonly kind: 'missing' };
+
+export interface Locator {
+  /** @throws AvatarError `directory_unavailable`, when whom to ask cannot be reached. */
+  locate(request: AvatarRequest, signal: AbortSignal): Promise<Whereabouts>;
+}
+
+/** One object as a store holds it, read whole. */
+export type Original = {
+  /** Names these very bytes for logs and for remembering verdicts: store, key and entity tag. */
+  readonly identity: string;
+  readonly bytes: Buffer;
+  /** Opaque, without quotes; changes when the bytes do. */
+  readonly etag: string;
+  readonly lastModified: Date;
+  /**
+   * Where the reader is the only one: gives the memory of `bytes` back. To be called after a success
+   * only, for after a failure somebody below may still be at them.
+   */
+  readonly release?: () => void;
+};
+
+export type ReadOptions = {
+  readonly signal: AbortSignal;
+  /** The entity tag of a copy somebody has: the store answers 'unchanged' when it still holds. */
+  readonly ifNoneMatch?: string | undefined;
+};
+
+/** Originals, wherever they are. */
+export interface Originals {
+  /**
+   * The original under the first of the keys that exists.
+   * @returns undefined when there is none
+   * @throws AvatarError `originals_*` or `original_too_large`
+   */
+  read(keys: readonly string[], options: ReadOptions): Promise<Original | 'unchanged' | undefined>;
+}
+
+/** One place of them. */
+export interface OriginalStore {
+  /** For logs and metrics: `s3://bucket/prefix`, `file:…`. Never sent to a client. */
+  readonly name: string;
+  /**
+   * Reads one object, in one request to the store.
+   * @returns undefined when there is no such object
+   * @throws AvatarError `originals_*` or `original_too_large`
+   */
+  read(key: string, options: ReadOptions): Promise<Original | 'unchanged' | undefined>;
+  /** Resolves when the store can be reached with what is configured; else throws as `read` does. */
+  probe(signal: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+/** An original that may be decoded: its header was read, and what is dangerous in it is gone. */
+export type InspectedOriginal = {
+  /** What the decoder gets; not always the bytes of the store. */
+  readonly bytes: Buffer;
+  readonly format: OriginalFormat;
+  /** In pixels, before orientation. */
+  readonly width: number;
+  readonly height: number;
+  readonly frames: number;
+  /** What decoding is expected to hold in memory, in bytes. */
+  readonly decodedBytes: number;
+  /** All of its frames, where there are several and keeping them is allowed. */
+  readonly motion?: Motion | undefined;
+};
+
+export type Motion = {
+  /** What the decoder gets to show all frames. */
+  readonly bytes: Buffer;
+  readonly decodedBytes: number;
+};
+
+export interface Inspector {
+  /** @throws AvatarError `original_*`, when no decoder should see these bytes. */
+  inspect(bytes: Buffer): InspectedOriginal;
+}
+
+/** Vector originals, which nobody here draws: they are passed on as they are, or not at all. */
+export interface Vectors {
+  accepts(bytes: Buffer): boolean;
+}
+
+/** Renderers are shared out fairly by whose turn it is. */
+export type RenderJob = Turn & {
+  readonly original: InspectedOriginal;
+  readonly size: number;
+  readonly format: Format;
+  /** Which picture this is, for blaming it when a renderer dies: `Original.identity`. */
+  readonly identity: string;
+  /** When the answer is due, on the clock of `performance.now()`. */
+  readonly dueAt: number;
+  /** Told when the wait for a renderer is over. */
+  readonly onTurn?: () => void;
+};
+
+export type LetterJob = Omit<Turn, 'user'> & {
+  readonly letter: LetterRequest;
+  readonly format: Format;
+  readonly dueAt: number;
+  readonly onTurn?: () => void;
+};
+
+export interface Renderer {
+  /**
+   * A place in the queue, kept while the original is read: a read that ends in a refusal is wasted.
+   * @throws AvatarError `overloaded`, when a render that was wanted now could only be late
+   */
+  reserve(turn: Turn, dueAt: number): Disposable;
+  /**
+   * Decodes, crops to a square, scales and encodes.
+   * @throws AvatarError `original_corrupt`, `original_quarantined`, `render_timeout`, `overloaded`
+   */
+  render(job: RenderJob, signal: AbortSignal): Promise<Buffer>;
+  /**
+   * Draws a letter avatar.
+   * @throws AvatarError `render_timeout`, `overloaded`, `internal`
+   */
+  draw(job: LetterJob, signal: AbortSignal): Promise<Buffer>;
+}
+
+/** One finished picture, in one size and format. */
+export type Variant = {
+  readonly bytes: Buffer;
+  readonly format: VariantFormat;
+  /** Strong and opaque, without quotes. */
+  readonly etag: string;
+  readonly lastModified: Date;
+};
+
+export interface VariantCache {
+  get(key: string): Variant | undefined;
+  /** @param forMs when it should be forgotten; default: when there is no room for it any more */
+  set(key: string, variant: Variant, forMs?: number): void;
+}
+
+/** As it is in the shared store: with what was asked for, which may have been "the original's own". */
+export type SharedVariant = Variant & { readonly asked: AskedFormat };
+
+export type StoredVariant = {
+  /** Undefined when what is there cannot be used: damaged, too large, or none of ours. */
+  readonly variant: SharedVariant | undefined;
+  /** Names this very copy, so that no other is replaced in its place. */
+  readonly version: string;
+};
+
+/** What became of a copy that was found: served as verified or not, or of no use. */
+export type SharedUse = 'hit' | 'unverified' | 'stale';
+
+/**
+ * Variants that all instances share. Its trouble is never a request's: it is then as if it had nothing.
+ */
+export interface SharedVariants {
+  /** @throws nothing but the signal's reason */
+  read(key: string, signal: AbortSignal): Promise<StoredVariant | undefined>;
+  /**
+   * Returns at once; what is not kept after all is no loss.
+   * @param instead the version to replace; default: only where there is nothing yet
+   */
+  keep(key: string, variant: SharedVariant, instead: string | undefined): void;
+  used(use: SharedUse): void;
+}

@@ -1,0 +1,28 @@
+import { LRUCache } from 'lru-cache';
+import { AvatarError, type FaultCode } from '../errors.ts';
+
+/** Bounds the memory a flood of distinct missing avatars can take: half a kilobyte each. */
+const MOST_REMEMBERED = 20_000;
+
+/** An error itself holds its stack and its cause, up to kilobytes that nobody will read. */
+type Verdict = { readonly code: FaultCode; readonly detail: string | undefined };
+
+/**
+ * Remembers verdicts ("missing", "damaged") for a while, so that asking again costs neither a read
+ * nor a decode. Only verdicts: a failure of ours is never remembered as one of theirs.
+ */
+export class Refusals {
+  readonly #verdicts = new LRUCache<string, Verdict>({ max: MOST_REMEMBERED });
+
+  remember(name: string, { code, detail }: AvatarError, forMs: number): void {
+    this.#verdicts.set(name, { code, detail }, { ttl: forMs });
+  }
+
+  /** @throws AvatarError the verdict that still stands for this name, if there is one */
+  check(name: string): void {
+    const verdict = this.#verdicts.get(name);
+    if (verdict === undefined) return;
+    const { code, detail } = verdict;
+    throw new AvatarError(code, detail === undefined ? {} : { detail });
+  }
+}

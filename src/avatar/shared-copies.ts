@@ -1,0 +1,91 @@
+import type { AskedFormat } from './formats.ts';
+import type { SharedUse, SharedVariant, SharedVariants, Variant } from './ports.ts';
+import type { AvatarRequest } from './request.ts';
+import { sharedKey } from './shared-key.ts';
+import { heldCopy, isOfLaterProfile, type ProfileVersions } from './variant.ts';
+
+/** Which variant a request asks for. */
+export type AskedVariant = { readonly request: AvatarRequest; readonly format: AskedFormat };
+
+/** What a copy in the shared store, with its bytes or without, is worth to this instance. */
+export type Judgement<Copy> =
+  /** As it would render it, if the original is still the one with this tag. */
+  | {
+      readonly kind: 'usable';
+      readonly variant: Copy;
+      readonly originalTag: string;
+      readonly version: string;
+    }
+  /** Damaged, or made with other settings. */
+  | { readonly kind: 'stale'; readonly version: string }
+  /** Made by a later version of this service, as there is while one is rolled out. */
+  | { readonly kind: 'later' };
+
+export type SharedCopy = Judgement<Variant>;
+
+export type SharingRules = {
+  readonly profiles: ProfileVersions;
+  /** What a `.png` address gives. */
+  readonly format: AskedFormat;
+  /** The canonical address, from `/user_avatar/` on. */
+  readonly addressOf: (request: AvatarRequest) => string;
+};
+
+/** Where the variant is kept; undefined when it cannot be shared. */
+export function keyOf(
+  { request, format }: AskedVariant,
+  { addressOf, format: plain }: Pick<SharingRules, 'addressOf' | 'format'>,
+): string | undefined {
+  const host = request.host.toLowerCase();
+  return sharedKey(addressOf({ ...request, host }), format, plain);
+}
+
+export function judge<Copy extends Omit<SharedVariant, 'bytes'>>(
+  { variant, version }: { readonly variant: Copy | undefined; readonly version: string },
+  { request, format }: AskedVariant,
+  profiles: ProfileVersions,
+): Judgement<Copy> {
+  if (variant === undefined) return { kind: 'stale', version };
+  const held = heldCopy([variant.etag], request.size, format, profiles);
+  if (held !== undefined && variant.asked === format) {
+    return { kind: 'usable', variant, originalTag: held.originalTag, version };
+  }
+  return isOfLaterProfile(variant.etag, profiles) ? { kind: 'later' } : { kind: 'stale', version };
+}
+
+/** Variants that other instances, or this one before it was restarted, have made. */
+export class SharedCopies {
+  readonly #store: SharedVariants;
+  readonly #rules: SharingRules;
+
+  constructor(store: SharedVariants, rules: SharingRules) {
+    this.#store = store;
+    this.#rules = rules;
+  }
+
+  async find(asked: AskedVariant, signal: AbortSignal): Promise<SharedCopy | undefined> {
+    const key = keyOf(asked, this.#rules);
+    const stored = key === undefined ? undefined : await this.#store.read(key, signal);
+    if (stored === undefined) return undefined;
+    const copy = judge(stored, asked, this.#rules.profiles);
+    if (stored.variant !== undefined && copy.kind !== 'usable') this.#store.used('stale');
+    return copy;
+  }
+
+  /** For the metrics: what became of a usable copy. */
+  used(use: SharedUse): void {
+    this.#store.used(use);
+  }
+
+  /**
+   * Puts a variant just rendered there for the others, in place of what was found.
+   *
+   * Vector originals are not kept: there was nothing to render, and a bucket cannot give them the
+   * Content-Security-Policy they are sent with.
+   */
+  keep(asked: AskedVariant, variant: Variant, found: SharedCopy | undefined): void {
+    const key = keyOf(asked, this.#rules);
+    if (key === undefined || variant.format === 'svg' || found?.kind === 'later') return;
+    this.#store.keep(key, { ...variant, asked: asked.format }, found?.version);
+  }
+}

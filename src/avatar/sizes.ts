@@ -1,0 +1,26 @@
+import { AvatarError } from '../errors.ts';
+
+/** Which sizes are served. Without a list, every size the grammar allows. */
+export type SizePolicy = {
+  /** Ascending; never empty. */
+  readonly listed?: readonly number[] | undefined;
+  readonly unlisted: 'nearest' | 'reject';
+};
+
+/**
+ * The size to serve for the size asked; another one means: send the client there.
+ * @throws AvatarError `size_not_served`
+ */
+export function chooseSize(policy: SizePolicy, asked: number): number {
+  const { listed } = policy;
+  if (listed === undefined || listed.includes(asked)) return asked;
+  if (policy.unlisted === 'reject') throw new AvatarError('size_not_served');
+  return nearest(listed, asked);
+}
+
+/** A tie goes to the smaller size, as Discourse has it: 36 between 24 and 48 is 24. */
+function nearest(listed: readonly number[], asked: number): number {
+  return listed.reduce((best, size) =>
+    Math.abs(size - asked) < Math.abs(best - asked) ? size : best,
+  );
+}

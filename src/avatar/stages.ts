@@ -1,0 +1,55 @@
+/** The stages of a miss, in the order of its way. A letter has the last two alone. */
+export const STAGES = ['shared', 'locate', 'read', 'inspect', 'wait', 'render'] as const;
+
+export type Stage = (typeof STAGES)[number];
+
+/** On the clock of `performance.now()`. */
+export type StageTime = {
+  readonly stage: Stage;
+  readonly startedAt: number;
+  readonly endedAt: number;
+};
+
+/** Where the time of one miss goes: one stage after the other, without a gap. */
+export class Stages {
+  readonly startedAt = performance.now();
+  readonly times: StageTime[] = [];
+  #stage: Stage | undefined;
+  #since = this.startedAt;
+
+  /** Ends the stage before it. */
+  begin(stage: Stage): void {
+    this.finish();
+    this.#stage = stage;
+  }
+
+  /** Ends the last stage, however it went. */
+  finish(): void {
+    const now = performance.now();
+    if (this.#stage !== undefined) {
+      this.times.push({ stage: this.#stage, startedAt: this.#since, endedAt: now });
+    }
+    this.#stage = undefined;
+    this.#since = now;
+  }
+
+  /** Milliseconds by stage, for people. */
+  get ms(): Readonly<Record<string, number>> {
+    return Object.fromEntries(
+      this.times.map(({ stage, startedAt, endedAt }) => [
+        stage,
+        Math.round((endedAt - startedAt) * 10) / 10,
+      ]),
+    );
+  }
+}
+
+/** Told of the work behind misses, which is not always one piece for each request. */
+export interface WorkObserver {
+  /** A picture was not in memory. */
+  missed(): void;
+  /** Somebody shares the work under way for somebody else. */
+  joined(work: 'variant' | 'letter'): void;
+  /** A piece of work has ended, well or not. */
+  worked(stages: Stages): void;
+}

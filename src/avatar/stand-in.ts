@@ -1,0 +1,30 @@
+/** What is shown where there is no avatar to show. */
+import type { AvatarError, FaultCode } from '../errors.ts';
+import { colourOf, letterOf } from '../letters/letter.ts';
+import { type LetterRequest, NOBODY } from './letter.ts';
+import type { AvatarRequest, NobodysRequest } from './request.ts';
+
+export type StandInPolicy = {
+  /** `404` shows nothing: the failure is the answer. */
+  readonly picture: '404' | 'blank' | 'letter';
+  /** The failures it is shown for; all others are answered as failures. */
+  readonly codes: ReadonlySet<FaultCode>;
+};
+
+/** The picture to draw for this request after this failure; undefined for none. */
+export function standInFor(
+  policy: StandInPolicy,
+  request: AvatarRequest | NobodysRequest,
+  error: AvatarError,
+): LetterRequest | undefined {
+  if (!policy.codes.has(error.code)) return undefined;
+  const { size, user } = request;
+  switch (policy.picture) {
+    case '404':
+      return undefined;
+    case 'blank':
+      return { ...NOBODY, size };
+    case 'letter':
+      return { letter: letterOf(user), colour: colourOf(user), size };
+  }
+}

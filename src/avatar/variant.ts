@@ -1,0 +1,88 @@
+/**
+ * What a variant is called: in caches (its key) and by clients (its entity tag).
+ */
+import {
+  type AskedFormat,
+  type Format,
+  isFormat,
+  isMoving,
+  KEPT_FORMATS,
+  stillFormat,
+  type VariantFormat,
+} from './formats.ts';
+import type { AvatarRequest } from './request.ts';
+
+/** The encoder settings of each format have a version: new bytes from old originals, new number. */
+export type ProfileVersions = Readonly<Record<VariantFormat, number>>;
+
+/** Names the avatar whatever its size and format: what is missing or damaged is so in all. */
+export function avatarKey(request: AvatarRequest): string {
+  return `${request.site}/${request.user}/${request.id}`;
+}
+
+/** Everything that decides the bytes, but for the original's content and the profile's version. */
+export function variantKey(request: AvatarRequest, format: AskedFormat): string {
+  return `${avatarKey(request)}/${request.size}.${format}`;
+}
+
+/**
+ * The entity tag of a variant, without quotes: `png1-90-<entity tag of the original>`.
+ * It changes when the original, the size, the format or the encoder profile does, and only then,
+ * so every instance computes the same one; and the original's tag can be read back out of it, so
+ * a store can say "unchanged" for a variant that no instance holds any more.
+ */
+export function entityTag(
+  original: { readonly etag: string },
+  size: number,
+  format: VariantFormat,
+  profiles: ProfileVersions,
+): string {
+  return `${format}${profiles[format]}-${size}-${original.etag}`;
+}
+
+const TAG = /^(?<format>[a-z]+)(?<profile>\d+)-(?<size>\d+)-(?<original>.+)$/;
+
+/** A copy a client holds: its own tag, and that of the original it was made from. */
+export type HeldCopy = { readonly tag: string; readonly originalTag: string };
+
+/**
+ * Of the tags a client has, the first that this service could give today for this variant.
+ *
+ * @param negotiated A cache sends the tags of every copy it has of an address (RFC 9111, section
+ * 4.3.1), those for other clients too. Asked for the original's own format, which is not known yet,
+ * a tag of one of these may be such a copy, and "unchanged" would hand it to who cannot read it.
+ */
+export function heldCopy(
+  tags: readonly string[],
+  size: number,
+  asked: AskedFormat,
+  profiles: ProfileVersions,
+  negotiated: readonly Format[] = [],
+): HeldCopy | undefined {
+  for (const tag of tags) {
+    const { format, profile, size: tagSize, original } = TAG.exec(tag)?.groups ?? {};
+    if (
+      original !== undefined &&
+      format !== undefined &&
+      isFormat(format) &&
+      canGive(asked, format, negotiated) &&
+      profile === String(profiles[format]) &&
+      tagSize === String(size)
+    ) {
+      return { tag, originalTag: original };
+    }
+  }
+  return undefined;
+}
+
+/** What may move is given still where the original does not. */
+function canGive(asked: AskedFormat, format: Format, negotiated: readonly Format[]): boolean {
+  if (asked === 'original') return KEPT_FORMATS.includes(format) && !negotiated.includes(format);
+  return asked === format || (isMoving(asked) && stillFormat(asked) === format);
+}
+
+/** Whether the tag is of a later version of its format's encoder than ours. */
+export function isOfLaterProfile(tag: string, profiles: ProfileVersions): boolean {
+  const { format, profile } = TAG.exec(tag)?.groups ?? {};
+  return format !== undefined && isFormat(format) && Number(profile) > profiles[format];
+}

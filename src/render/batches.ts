@@ -1,0 +1,85 @@
+import type { VariantOrder } from './protocol.ts';
+
+/** One of those waiting for a batch. */
+type Member = PromiseWithResolvers<Buffer> & {
+  readonly order: VariantOrder;
+  readonly onTurn: (() => void) | undefined;
+};
+
+/** A frame of the protocol holds so many variants at the most. */
+const LARGEST_BATCH = 32;
+
+/** Variants of one original that are rendered together, from one decode. */
+export class Batch {
+  readonly #members: Member[] = [];
+  readonly #left = new AbortController();
+  #present = 0;
+
+  get orders(): readonly VariantOrder[] {
+    return this.#members.map(({ order }) => order);
+  }
+
+  /** Tells all members that their turn has come. */
+  begin(): void {
+    for (const { onTurn } of this.#members) onTurn?.();
+  }
+
+  /** Neither full nor given up by all who wanted it. */
+  get canBeJoined(): boolean {
+    return this.#members.length < LARGEST_BATCH && !this.signal.aborted;
+  }
+
+  /** Aborts when all have left. */
+  get signal(): AbortSignal {
+    return this.#left.signal;
+  }
+
+  /** Resolves with the variant ordered; rejects when the batch fails or the signal aborts. */
+  async join(order: VariantOrder, signal: AbortSignal, onTurn?: () => void): Promise<Buffer> {
+    signal.throwIfAborted();
+    const member: Member = { ...Promise.withResolvers<Buffer>(), order, onTurn };
+    const leave = (): void => member.reject(signal.reason);
+    signal.addEventListener('abort', leave, { once: true });
+    this.#members.push(member);
+    this.#present += 1;
+    try {
+      return await member.promise;
+    } finally {
+      signal.removeEventListener('abort', leave);
+      this.#present -= 1;
+      if (this.#present === 0) this.#left.abort(signal.reason);
+    }
+  }
+
+  /** @param variants in the order of `orders` */
+  succeed(variants: readonly Buffer[]): void {
+    for (const [index, member] of this.#members.entries()) {
+      const variant = variants[index];
+      if (variant === undefined) member.reject(new Error('a variant is missing in the reply'));
+      else member.resolve(variant);
+    }
+  }
+
+  fail(error: unknown): void {
+    for (const member of this.#members) member.reject(error);
+  }
+}
+
+/** The batches that can still be joined, by what they are made from. */
+export class Batches {
+  readonly #open = new Map<string, Batch>();
+
+  /** The batch to join, and whether it was opened for this call, which then has to see to it. */
+  find(name: string): { batch: Batch; isNew: boolean } {
+    const open = this.#open.get(name);
+    if (open !== undefined && open.canBeJoined) return { batch: open, isNew: false };
+    const batch = new Batch();
+    this.#open.set(name, batch);
+    return { batch, isNew: true };
+  }
+
+  /** Who comes later opens another. */
+  close(name: string, batch: Batch): void {
+    if (this.#open.get(name) === batch) this.#open.delete(name);
+  }
+}

@@ -1,0 +1,91 @@
+/** Pictures of more colours than a palette holds. */
+import { COLOUR_TYPES, writePng } from './container.ts';
+import { gatherSamples, type Samples } from './samples.ts';
+import type { Pixels, Survey } from './survey.ts';
+
+/** Filter types (section 9.2). */
+const NONE = 0;
+const PAETH = 4;
+
+/** What a colour of a photograph may be off by, of 255. */
+const TOLERANCE = 1;
+const STEP = 2 * TOLERANCE + 1;
+
+/** Exactly as it is. What repeats in a drawing is found best where nothing is filtered. */
+export function encodeDrawing(pixels: Pixels, facts: Survey): Buffer {
+  const { width, height } = pixels;
+  const { channels, stride, data } = gatherSamples(pixels, facts);
+  const lines = Buffer.alloc(height * (1 + width * channels), NONE);
+  for (let y = 1; y <= height; y += 1) {
+    const line = data.subarray(y * stride + channels, (y + 1) * stride);
+    lines.set(line, (y - 1) * (1 + line.length) + 1);
+  }
+  const header = { width, height, depth: 8, colourType: COLOUR_TYPES[channels] } as const;
+  return writePng(header, [], lines, 'repetitions');
+}
+
+/**
+ * Each line is told by its differences from what Paeth's filter foresees, each difference rounded to a
+ * multiple of three. What is foreseen from is what has been rounded, so that errors do not add up: no
+ * colour is off by more than one level, and alpha is exact. That takes more than a quarter of
+ * the bytes away. In such noise nothing repeats: runs of one value are all that is looked for, which takes
+ * less than half of the time and costs 2 % of the bytes.
+ */
+export function encodePhotograph(pixels: Pixels, facts: Survey): Buffer {
+  const { width, height } = pixels;
+  const samples = gatherSamples(pixels, facts);
+  const { channels } = samples;
+  const lines = Buffer.allocUnsafe(height * (1 + width * channels));
+  for (let y = 1; y <= height; y += 1) {
+    foreseeLine(samples, y, lines, (y - 1) * (1 + width * channels));
+  }
+  const header = { width, height, depth: 8, colourType: COLOUR_TYPES[channels] } as const;
+  return writePng(header, [], lines, 'runs');
+}
+
+/** Rounds the samples of the line as it goes. */
+function foreseeLine(
+  { data, stride, channels, hasAlpha }: Samples,
+  y: number,
+  lines: Buffer,
+  start: number,
+): void {
+  const alphaChannel = hasAlpha ? channels - 1 : -1;
+  lines[start] = PAETH;
+  let to = start + 1;
+  let channel = 0;
+  for (let at = y * stride + channels; at < (y + 1) * stride; at += 1, to += 1) {
+    const foreseen = paeth(
+      data[at - channels] ?? 0,
+      data[at - stride] ?? 0,
+      data[at - stride - channels] ?? 0,
+    );
+    let difference = (data[at] ?? 0) - foreseen;
+    if (channel !== alphaChannel) {
+      const rounded = roundToStep(difference);
+      const value = foreseen + rounded;
+      // Beyond the ends of the scale it stays exact.
+      if (value >= 0 && value <= 255) {
+        data[at] = value;
+        difference = rounded;
+      }
+    }
+    lines[to] = difference & 255;
+    channel = channel + 1 === channels ? 0 : channel + 1;
+  }
+}
+
+/** The neighbour that is nearest to left + above − upper left (section 9.4). */
+function paeth(left: number, above: number, upperLeft: number): number {
+  const toLeft = Math.abs(above - upperLeft);
+  const toAbove = Math.abs(left - upperLeft);
+  const toUpperLeft = Math.abs(left + above - 2 * upperLeft);
+  if (toLeft <= toAbove && toLeft <= toUpperLeft) return left;
+  return toAbove <= toUpperLeft ? above : upperLeft;
+}
+
+/** To the nearest multiple, of which there is one, since the step is odd. */
+function roundToStep(difference: number): number {
+  const steps = ((difference < 0 ? TOLERANCE - difference : TOLERANCE + difference) / STEP) | 0;
+  return difference < 0 ? -steps * STEP : steps * STEP;
+}

@@ -1,0 +1,90 @@
+/**
+ * From an original to a variant, with sharp. Runs in renderer processes only: a decoder may hang,
+ * eat memory or crash, and none of that may happen beside the listener.
+ */
+import sharp, { type Sharp } from 'sharp';
+import { isMoving } from '../avatar/formats.ts';
+import type { LetterPicture } from '../letters/draw.ts';
+import { enlarge } from './enlarge.ts';
+import { encode, fromPixels, readPixels } from './encode.ts';
+import type { PictureOrder, VariantOrder } from './protocol.ts';
+
+/**
+ * Nothing but the decoders of the formats served: an SVG can take gigabytes and minutes, TIFF is a
+ * family of decoders of its own, and a file name could be read. Once, before the first picture.
+ */
+export function lockDecoders(): void {
+  sharp.block({ operation: ['VipsForeignLoad'] });
+  sharp.unblock({
+    operation: [
+      'VipsForeignLoadJpegBuffer',
+      'VipsForeignLoadPngBuffer',
+      'VipsForeignLoadWebpBuffer',
+      'VipsForeignLoadNsgifBuffer',
+      'VipsForeignLoadHeifBuffer',
+    ],
+  });
+  // One picture at a time on one thread: parallelism comes from the number of renderers. And no
+  // cache of operations: no picture is decoded twice the same way.
+  sharp.concurrency(1);
+  sharp.cache(false);
+}
+
+/** What moves takes a renderer from others. */
+const MOTION_WITHIN_S = 2;
+
+/** All variants ordered, from one decode. */
+export async function transformAll(
+  original: Buffer,
+  { variants, square }: Omit<PictureOrder, 'kind'>,
+): Promise<Buffer[]> {
+  if (square === undefined) {
+    return await Promise.all(variants.map((order) => transform(original, order)));
+  }
+  const pixels = await readPixels(crop(decode(original), square));
+  const made: Buffer[] = [];
+  for (const order of variants) {
+    const picture =
+      order.size > square
+        ? fromPixels(enlarge(pixels, order.size))
+        : crop(fromPixels(pixels), order.size);
+    made.push(await encode(picture, order));
+  }
+  return made;
+}
+
+/**
+ * Upright, the centred square, scaled to the exact size, in sRGB, alpha kept; the first frame, or all
+ * of them. sharp drops every metadata block unless told to keep it.
+ */
+export async function transform(original: Buffer, order: VariantOrder): Promise<Buffer> {
+  const { format, size } = order;
+  if (!isMoving(format)) return await encode(crop(decode(original), size), order);
+  const moving = crop(decode(original, { animated: true }), size);
+  return await encode(moving.timeout({ seconds: MOTION_WITHIN_S }), order);
+}
+
+function decode(
+  original: Buffer,
+  { animated }: { animated: boolean } = { animated: false },
+): Sharp {
+  return sharp(original, {
+    // 'warning' refuses avatars that every browser shows; 'none' returns half-grey pictures.
+    failOn: 'error',
+    autoOrient: true,
+    // The header check has set the limit; sharp's own default is higher than ours ever is.
+    limitInputPixels: true,
+    pages: animated ? -1 : 1,
+  });
+}
+
+function crop(picture: Sharp, size: number): Sharp {
+  return picture.resize(size, size, { fit: 'cover', position: 'centre' });
+}
+
+export async function encodeLetter(
+  { pixels: data, width, height, channels }: LetterPicture,
+  order: VariantOrder,
+): Promise<Buffer> {
+  return await encode(fromPixels({ data, width, height, channels }), order);
+}

@@ -1,0 +1,11 @@
+/** The renderers that are configured, started: for the service and for the command line. */
+import type { Config } from './config/load.ts';
+import { DECODED_BYTES } from './inspect/memory.ts';
+import { type PoolEvents, RenderPool } from './render/pool.ts';
+
+export function startRenderers(
+  { renders }: Pick<Config, 'renders'>,
+  events: PoolEvents,
+): RenderPool {
+  return new RenderPool({ renderers: renders, decodedBytes: DECODED_BYTES }, events);
+}

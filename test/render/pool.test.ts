@@ -1,0 +1,237 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import sharp from 'sharp';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { RenderJob } from '../../src/avatar/ports.ts';
+import { RenderPool } from '../../src/render/pool.ts';
+import { card, distanceFromCard, lookAt } from '../support/cards.ts';
+
+const never = new AbortController().signal;
+
+type Events = { died: string[]; quarantined: string[]; rendered: number };
+
+let pool: RenderPool;
+let events: Events;
+/** Given to renderers and carried out. */
+let orders: number;
+
+function open(renderers: number): RenderPool {
+  orders = 0;
+  events = { died: [], quarantined: [], rendered: 0 };
+  pool = new RenderPool(
+    { renderers, decodedBytes: 400e6 },
+    {
+      rendered: (variants) => {
+        events.rendered += variants;
+        orders += 1;
+      },
+      died: (identity) => events.died.push(identity),
+      quarantined: (identity) => events.quarantined.push(identity),
+      failedStart: (reason) => {
+        throw reason;
+      },
+    },
+  );
+  return pool;
+}
+
+afterEach(() => pool.close());
+
+function job(bytes: Buffer, changes: Partial<RenderJob> = {}): RenderJob {
+  return {
+    original: { bytes, format: 'png', width: 900, height: 900, frames: 1, decodedBytes: 1e6 },
+    size: 48,
+    format: 'png',
+    identity: createHash('sha256').update(bytes).digest('hex'),
+    site: 's',
+    client: 'c',
+    user: 'u',
+    dueAt: performance.now() + 15_000,
+    ...changes,
+  };
+}
+
+/** Takes a renderer half a second and 200 MB. */
+async function slowJob(changes: Partial<RenderJob> = {}): Promise<RenderJob> {
+  slowOriginal ??= await sharp({
+    create: { width: 5000, height: 5000, channels: 4, background: '#8888' },
+  })
+    .toColourspace('rgb16')
+    .png({ progressive: true, compressionLevel: 1 })
+    .toBuffer();
+  return job(slowOriginal, changes);
+}
+let slowOriginal: Buffer | undefined;
+
+/** Waits until the renderer is in the middle of decoding, as its memory tells. */
+async function whileRendering(action: () => void): Promise<void> {
+  const grown = (): boolean => pool.pids.some((pid) => residentBytes(pid) > 120e6);
+  await expect.poll(grown, { interval: 10, timeout: 10_000 }).toBe(true);
+  action();
+}
+
+function residentBytes(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4096;
+  } catch {
+    // Just gone.
+    return 0;
+  }
+}
+
+function signalAll(signal: NodeJS.Signals): void {
+  for (const pid of pool.pids) process.kill(pid, signal);
+}
+
+describe('the pool of renderers', () => {
+  it('renders many pictures at once, each as it should be', async () => {
+    open(2);
+    const original = await card(80, 80).png().toBuffer();
+    const variants = await Promise.all(
+      Array.from({ length: 24 }, (_, index) =>
+        pool.render(job(original, { size: 20 + index }), never),
+      ),
+    );
+    for (const [index, variant] of variants.entries()) {
+      const picture = await lookAt(variant);
+      expect(picture.width).toBe(20 + index);
+      expect(distanceFromCard(picture.corners)).toBeLessThan(12);
+    }
+    expect(events.rendered).toBe(24);
+    expect([pool.running, pool.waiting]).toEqual([0, 0]);
+  });
+
+  it('renders the sizes of a large original that come together from one decode', async () => {
+    open(2);
+    const bytes = await card(2000, 1500).jpeg().toBuffer();
+    const original = { bytes, format: 'jpeg', width: 2000, height: 1500, frames: 1 } as const;
+    const sized = (size: number): RenderJob =>
+      job(bytes, { original: { ...original, decodedBytes: 1e6 }, size });
+    const sizes = Array.from({ length: 20 }, (_, index) => 24 + 18 * index);
+    const together = await Promise.all(sizes.map((size) => pool.render(sized(size), never)));
+    // One decode up to 144 pixels, another above, up to 360; the one beyond is made by itself.
+    expect(orders).toBe(3);
+    expect(events.rendered).toBe(20);
+    for (const [index, size] of sizes.entries()) {
+      expect((await lookAt(together[index] ?? Buffer.alloc(0))).width).toBe(size);
+      const alone = await pool.render(sized(size), never);
+      expect(alone.equals(together[index] ?? Buffer.alloc(0)), `${size}`).toBe(true);
+    }
+  });
+
+  it('renders on for those of a batch who stay when others leave, and fails all alike', async () => {
+    open(1);
+    const bytes = await card(2000, 1500).jpeg().toBuffer();
+    const original = { bytes, format: 'jpeg', width: 2000, height: 1500, frames: 1 } as const;
+    const sized = (size: number, changes: Partial<RenderJob> = {}): RenderJob =>
+      job(bytes, { original: { ...original, decodedBytes: 1e6 }, size, ...changes });
+    const client = new AbortController();
+    const leaving = pool.render(sized(48), client.signal);
+    const staying = pool.render(sized(96), never);
+    client.abort(new Error('left'));
+    await expect(leaving).rejects.toThrow('left');
+    expect((await lookAt(await staying)).width).toBe(96);
+
+    const broken = { ...original, bytes: bytes.subarray(0, 2000), decodedBytes: 1e6 };
+    const failing = [48, 96].map((size) =>
+      pool.render(sized(size, { original: broken, identity: 'broken' }), never),
+    );
+    const results = await Promise.allSettled(failing);
+    expect(results).toMatchObject([
+      { status: 'rejected', reason: { code: 'original_corrupt' } },
+      { status: 'rejected', reason: { code: 'original_corrupt' } },
+    ]);
+  });
+
+  it('answers what the decoder refuses, and goes on', async () => {
+    open(1);
+    await expect(pool.render(job(Buffer.from('no image')), never)).rejects.toMatchObject({
+      code: 'original_corrupt',
+      status: 422,
+    });
+    expect(events.died).toEqual([]);
+    await expect(pool.render(job(await card(8, 8).png().toBuffer()), never)).resolves.toBeDefined();
+  });
+
+  it('gives a picture whose renderer died a second try, as often as that helps', async () => {
+    open(1);
+    const slow = await slowJob();
+    for (const signal of ['SIGKILL', 'SIGSEGV'] as const) {
+      const rendering = pool.render(slow, never);
+      await whileRendering(() => signalAll(signal));
+      expect((await lookAt(await rendering)).width).toBe(48);
+    }
+    expect(events.died).toEqual([slow.identity, slow.identity]);
+    expect(events.quarantined).toEqual([]);
+  });
+
+  it('refuses a picture over which two renderers died, and no other', async () => {
+    open(1);
+    const slow = await slowJob();
+    const rendering = pool.render(slow, never);
+    rendering.catch(() => undefined);
+    const [first] = pool.pids;
+    await whileRendering(() => signalAll('SIGKILL'));
+    await expect.poll(() => pool.pids[0] !== first).toBe(true);
+    await whileRendering(() => signalAll('SIGKILL'));
+    await expect(rendering).rejects.toMatchObject({ code: 'original_quarantined', status: 422 });
+    expect(events.quarantined).toEqual([slow.identity]);
+
+    // Refused without a renderer.
+    const deaths = events.died.length;
+    await expect(pool.render(slow, never)).rejects.toMatchObject({ code: 'original_quarantined' });
+    expect(events.died).toHaveLength(deaths);
+    const other = await pool.render(job(await card(8, 8).png().toBuffer()), never);
+    expect((await lookAt(other)).width).toBe(48);
+  });
+
+  it('kills a renderer that hangs when the answer is due, and has another for the next', async () => {
+    open(1);
+    const slow = await slowJob({ dueAt: performance.now() + 3000 });
+    const rendering = pool.render(slow, never);
+    rendering.catch(() => undefined);
+    const [hung] = pool.pids;
+    await whileRendering(() => signalAll('SIGSTOP'));
+    await expect(rendering).rejects.toMatchObject({ code: 'render_timeout', status: 504 });
+    const variant = await pool.render(job(await card(8, 8).png().toBuffer()), never);
+    expect((await lookAt(variant)).width).toBe(48);
+    expect(pool.pids).not.toContain(hung);
+    expect(() => process.kill(hung ?? 0, 0)).toThrow('ESRCH');
+  });
+
+  it('kills a renderer that takes more memory than it may', async () => {
+    open(1);
+    // A kilobyte that decodes to 49 million pixels of AVIF, 900 MB: the header check would refuse it.
+    const bomb = await sharp({
+      create: { width: 6000, height: 6000, channels: 3, background: '#888' },
+    })
+      .avif({ effort: 0, quality: 1 })
+      .toBuffer();
+    await expect(pool.render(job(bomb), never)).rejects.toMatchObject({
+      code: 'original_quarantined',
+    });
+    expect(events.died).toHaveLength(2);
+  });
+
+  it('lets a client that leaves while it waits go at once', async () => {
+    open(1);
+    const slow = pool.render(await slowJob(), never);
+    const client = new AbortController();
+    const waiting = pool.render(job(await card(8, 8).png().toBuffer()), client.signal);
+    client.abort(new Error('left'));
+    await expect(waiting).rejects.toThrow('left');
+    expect(pool.waiting).toBe(0);
+    await slow;
+  });
+
+  it('leaves no process behind when it closes, even in the middle of a render', async () => {
+    open(2);
+    const rendering = Promise.allSettled([pool.render(await slowJob(), never)]);
+    const pids = pool.pids;
+    await whileRendering(() => undefined);
+    await pool.close();
+    for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+    const [result] = await rendering;
+    expect(result?.status).toBe('rejected');
+  });
+});

@@ -1,0 +1,271 @@
+import { createHash } from 'node:crypto';
+import sharp, { type Sharp } from 'sharp';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { FORMATS, isFormat } from '../../src/avatar/formats.ts';
+import { PROFILE_VERSIONS } from '../../src/render/profiles.ts';
+import { sharedSquare } from '../../src/render/shared-decode.ts';
+import { lockDecoders, transform, transformAll } from '../../src/render/transform.ts';
+import { card, distanceFromCard, lookAt } from '../support/cards.ts';
+
+const formats = Object.keys(FORMATS).filter(isFormat);
+
+/** By EXIF orientation: whether the camera's picture is mirrored, and by how much it is turned. */
+const STORED: Record<number, [boolean, number]> = {
+  1: [false, 0],
+  2: [true, 0],
+  3: [false, 180],
+  4: [true, 180],
+  5: [true, 270],
+  6: [false, 270],
+  7: [true, 90],
+  8: [false, 90],
+};
+
+let unlocked: { svg: Buffer; tiff: Buffer };
+
+beforeAll(async () => {
+  unlocked = {
+    svg: Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'),
+    tiff: await card(8, 8).tiff().toBuffer(),
+  };
+  lockDecoders();
+});
+
+describe('a variant', () => {
+  it.each(formats)(
+    'as %s is a square of the exact size, upright, in the right colours',
+    async (format) => {
+      const original = await card(301, 200).png().toBuffer();
+      for (const size of [8, 48, 240]) {
+        const picture = await lookAt(await transform(original, { size, format }));
+        expect(picture).toMatchObject({ width: size, height: size });
+        expect(distanceFromCard(picture.corners), `${format} ${size}`).toBeLessThan(30);
+      }
+    },
+  );
+
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])('is upright from EXIF orientation %i', async (orientation) => {
+    // What each orientation stores: the upright picture, mirrored and then turned the other way.
+    const [isMirrored, turn] = STORED[orientation] ?? [false, 0];
+    const mirrored = await card(90, 60).flop(isMirrored).png().toBuffer();
+    const turned = await sharp(mirrored).rotate(turn).png().toBuffer();
+    const original = await sharp(turned)
+      .withMetadata({ orientation })
+      .jpeg({ quality: 95 })
+      .toBuffer();
+    const { corners } = await lookAt(await transform(original, { size: 48, format: 'png' }));
+    expect(distanceFromCard(corners)).toBeLessThan(20);
+  });
+
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    'is the middle of a strip of orientation %i, whose whole enlarged would take gigabytes',
+    async (orientation) => {
+      const middle = card(10, 10).flop(STORED[orientation]?.[0] ?? false);
+      const turned = await sharp(await middle.png().toBuffer())
+        .rotate(STORED[orientation]?.[1] ?? 0)
+        .extend({ left: 500, right: 500, background: '#fff' })
+        .withMetadata({ orientation })
+        .png()
+        .toBuffer();
+      const order = { size: 1000, format: 'png' } as const;
+      const square = sharedSquare({ width: 1010, height: 10 }, 1000);
+      const [variant] = await transformAll(turned, { variants: [order], square });
+      const picture = await lookAt(variant ?? Buffer.alloc(0));
+      expect(picture).toMatchObject({ width: 1000, height: 1000 });
+      expect(distanceFromCard(picture.corners)).toBeLessThan(20);
+    },
+  );
+
+  it.each(formats)('as %s carries no metadata, GPS least of all', async (format) => {
+    const original = await card(100, 100)
+      .withExif({
+        IFD0: { Copyright: 'somebody' },
+        IFD3: { GPSLatitudeRef: 'N', GPSLatitude: '47/1 0/1 0/1' },
+      })
+      .withXmp('<x:xmpmeta xmlns:x="adobe:ns:meta/"/>')
+      .withIccProfile('p3')
+      .jpeg()
+      .toBuffer();
+    expect(await sharp(original).metadata()).toHaveProperty('exif');
+    const variant = await transform(original, { size: 48, format });
+    const metadata = await sharp(variant).metadata();
+    for (const block of ['exif', 'xmp', 'iptc', 'icc', 'orientation', 'comments']) {
+      expect(metadata, block).not.toHaveProperty(block);
+    }
+    expect(variant.includes('somebody')).toBe(false);
+  });
+
+  it('keeps transparency, except in JPEG, which has none: white shows there', async () => {
+    const original = await sharp({
+      create: { width: 60, height: 60, channels: 4, background: { r: 255, g: 0, b: 0, alpha: 0 } },
+    })
+      .png()
+      .toBuffer();
+    for (const format of ['png', 'webp', 'avif'] as const) {
+      const { data } = await sharp(await transform(original, { size: 24, format }))
+        .ensureAlpha()
+        .raw()
+        .toBuffer({ resolveWithObject: true });
+      expect(data[3], format).toBeLessThanOrEqual(2);
+    }
+    const { corners } = await lookAt(await transform(original, { size: 24, format: 'jpg' }));
+    expect(corners.topLeft).toEqual([255, 255, 255]);
+  });
+
+  it('shows the first frame of an animation', async () => {
+    const frames = await Promise.all([
+      card(32, 32).png().toBuffer(),
+      card(32, 32).negate().png().toBuffer(),
+    ]);
+    for (const kind of ['gif', 'webp'] as const) {
+      const animation = await sharp(frames, { join: { animated: true } })
+        .toFormat(kind)
+        .toBuffer();
+      const picture = await lookAt(await transform(animation, { size: 32, format: 'png' }));
+      expect(picture).toMatchObject({ width: 32, height: 32 });
+      expect(distanceFromCard(picture.corners), kind).toBeLessThan(40);
+    }
+  });
+
+  it('is enlarged from a smaller original', async () => {
+    const original = await card(4, 4).png().toBuffer();
+    const picture = await lookAt(await transform(original, { size: 288, format: 'png' }));
+    expect(picture).toMatchObject({ width: 288, height: 288 });
+    expect(distanceFromCard(picture.corners)).toBeLessThan(40);
+  });
+
+  it('is in sRGB whatever the original is in', async () => {
+    const original = await card(60, 60).withIccProfile('p3').png().toBuffer();
+    const { corners } = await lookAt(await transform(original, { size: 60, format: 'png' }));
+    // `withIccProfile` has converted the card to P3; taken for sRGB its red would be off by 20.
+    expect(distanceFromCard(corners)).toBeLessThan(4);
+  });
+
+  it('is the same bytes each time', async () => {
+    const original = await card(120, 80).jpeg().toBuffer();
+    for (const format of formats) {
+      const [one, two] = await Promise.all([
+        transform(original, { size: 48, format }),
+        transform(original, { size: 48, format }),
+      ]);
+      expect(one.equals(two), format).toBe(true);
+    }
+  });
+});
+
+describe('the decoders', () => {
+  it.each(['svg', 'tiff'] as const)('do not include %s', async (kind) => {
+    await expect(transform(unlocked[kind], { size: 48, format: 'png' })).rejects.toThrow(
+      'unsupported image format',
+    );
+  });
+
+  it('read no files', async () => {
+    await expect(sharp('demo/demo/owl/2').toBuffer()).rejects.toThrow('unsupported image format');
+  });
+
+  it('refuse a truncated picture', async () => {
+    const whole = await card(400, 400).jpeg().toBuffer();
+    const half = whole.subarray(0, whole.length / 2);
+    await expect(transform(half, { size: 48, format: 'png' })).rejects.toThrow('VipsJpeg');
+  });
+});
+
+describe('the profiles', () => {
+  /**
+   * When one of these changes, the bytes of finished variants have changed: raise the profile's
+   * version in `profiles.ts`, so that every entity tag and cache key changes with them, then note
+   * the new digest here.
+   */
+  const DIGESTS: Record<string, string> = {
+    'agif1-200': '9cdb3df61e9e0249',
+    'agif1-200 noisy': '212d1924977f4e5b',
+    'agif1-240 of 200': '383dece337da1f4c',
+    'agif1-48': 'f33ddd9778b950e5',
+    'agif1-48 noisy': 'cedbe15acc594e29',
+    'agif1-48 of 288': 'aa7ef80217092d58',
+    'avif2-200': '8714b943e8905e24',
+    'avif2-200 noisy': '7cee59a3b75186f3',
+    'avif2-240 of 200': 'ad0832c5710c9848',
+    'avif2-48': 'b6624a0f9bb32cdd',
+    'avif2-48 noisy': '9754e96349111256',
+    'avif2-48 of 288': '7afb40a9aebe2dcd',
+    'awebp1-200': '1f37b21644ca0764',
+    'awebp1-200 noisy': 'c63b58044fefc9aa',
+    'awebp1-240 of 200': 'caa3895a0b55e16d',
+    'awebp1-48': 'a216b5b7b27b61cf',
+    'awebp1-48 noisy': '5a7c0607787f58f7',
+    'awebp1-48 of 288': '61ef1609062e8ba8',
+    'gif1-200': '9cdb3df61e9e0249',
+    'gif1-200 noisy': '212d1924977f4e5b',
+    'gif1-240 of 200': '383dece337da1f4c',
+    'gif1-48': 'f33ddd9778b950e5',
+    'gif1-48 noisy': 'cedbe15acc594e29',
+    'gif1-48 of 288': 'aa7ef80217092d58',
+    'jpg2-200': '082d7ccc1886dda6',
+    'jpg2-200 noisy': 'df1d8c45ee6b0ac4',
+    'jpg2-240 of 200': '676102e2b7a82ca8',
+    'jpg2-48': '8e65c4172ad6d603',
+    'jpg2-48 noisy': 'c2ca8c77781151de',
+    'jpg2-48 of 288': '1f29b0ba6243dede',
+    'png2-200': 'd0cf34770df35c60',
+    'png2-200 noisy': 'b1a0ed3f491fefde',
+    'png2-240 of 200': '531f74d3fdda2f59',
+    'png2-48': 'eb7efd2ef90fe206',
+    'png2-48 noisy': '6b11533df026eb4b',
+    'png2-48 of 288': '76629c884d2c1b56',
+    'webp2-200': '411969d6b74c1d45',
+    'webp2-200 noisy': 'f942ca458794616d',
+    'webp2-240 of 200': '8cb0e21e16137cbe',
+    'webp2-48': 'e5aba7759aa89081',
+    'webp2-48 noisy': '77f0ebd03d0c3326',
+    'webp2-48 of 288': '8a135e43a399bf00',
+  };
+
+  it('make the same bytes as when their versions were given', async () => {
+    const drawing = await card(300, 200).png().toBuffer();
+    const photograph = await noisy(300, 200).png().toBuffer();
+    const large = await noisy(1600, 1500).png({ compressionLevel: 1 }).toBuffer();
+    const found: Record<string, string> = {};
+    const note = (name: string, variant: Buffer): void => {
+      found[name] = createHash('sha256').update(variant).digest('hex').slice(0, 16);
+    };
+    for (const format of formats) {
+      const version = PROFILE_VERSIONS[format];
+      for (const size of [48, 200]) {
+        note(`${format}${version}-${size}`, await transform(drawing, { size, format }));
+        note(`${format}${version}-${size} noisy`, await transform(photograph, { size, format }));
+      }
+      // The other ways: a large original by way of a square, a small one enlarged.
+      for (const [original, square, size] of [
+        [large, 288, 48],
+        [photograph, 200, 240],
+      ] as const) {
+        const variants = [{ size, format }];
+        const [variant] = await transformAll(original, { variants, square });
+        note(`${format}${version}-${size} of ${square}`, variant ?? Buffer.alloc(0));
+      }
+    }
+    expect(found).toEqual(DIGESTS);
+  });
+
+  it('make the same bytes of a size alone and together with others', async () => {
+    const original = await noisy(1600, 1500).jpeg().toBuffer();
+    const variants = [24, 48, 144].map((size) => ({ size, format: 'webp' as const }));
+    const together = await transformAll(original, { variants, square: 288 });
+    for (const [index, order] of variants.entries()) {
+      const [alone] = await transformAll(original, { variants: [order], square: 288 });
+      expect(alone?.equals(together[index] ?? Buffer.alloc(0)), `${order.size}`).toBe(true);
+    }
+  });
+});
+
+/** What the profiles take for a photograph. */
+function noisy(width: number, height: number): Sharp {
+  const pixels = Buffer.alloc(width * height * 3);
+  for (let at = 0; at < pixels.length; at += 1) {
+    const [x, y] = [Math.floor(at / 3) % width, Math.floor(at / 3 / width)];
+    pixels[at] = (x / 2 + y / 3 + ((x * 7919 + y * 104_729 + at * 31) % 37)) % 256;
+  }
+  return sharp(pixels, { raw: { width, height, channels: 3 } });
+}

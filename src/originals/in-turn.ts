@@ -1,0 +1,40 @@
+import type { Original, OriginalStore, ReadOptions } from '../avatar/ports.ts';
+import { AvatarError } from '../errors.ts';
+
+/**
+ * The first original there is, keys in order, each through all stores in order. For the command line:
+ * nothing is held against a store that fails but for the rest of this read, so that what is said of
+ * one original never depends on others.
+ *
+ * @param onFallback told of a store that failed where there are others to ask
+ * @returns undefined when every store was asked for every key, and none has any
+ * @throws AvatarError as `OriginalStore.read` does; the signal's reason
+ */
+export async function readInTurn(
+  stores: readonly OriginalStore[],
+  keys: readonly string[],
+  options: ReadOptions,
+  onFallback: (store: OriginalStore, error: AvatarError) => void = () => undefined,
+): Promise<Original | 'unchanged' | undefined> {
+  const failures = new Map<OriginalStore, AvatarError>();
+  for (const key of keys) {
+    for (const store of stores) {
+      if (failures.has(store)) continue;
+      options.signal.throwIfAborted();
+      try {
+        const found = await store.read(key, options);
+        if (found !== undefined) return found;
+      } catch (thrown) {
+        options.signal.throwIfAborted();
+        const error = AvatarError.from(thrown);
+        if (error.isVerdict) throw error;
+        failures.set(store, error);
+        if (failures.size < stores.length) onFallback(store, error);
+      }
+    }
+  }
+  // What could not be asked about is not missing.
+  const [firstFailure] = failures.values();
+  if (firstFailure !== undefined) throw firstFailure;
+  return undefined;
+}

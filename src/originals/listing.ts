@@ -1,0 +1,52 @@
+/** What stores hold, key by key: for going over all originals, which the service itself never does. */
+
+export type ListedObject = { readonly key: string; readonly lastModified: Date };
+
+/** One store's keys, in the order of their UTF-8 bytes, which is S3's. */
+export interface Listing {
+  /** As the store is called in logs. */
+  readonly name: string;
+  /**
+   * The keys that begin with `prefix` and come after `after`.
+   * @throws AvatarError `originals_*`
+   */
+  list(prefix: string, after: string | undefined, signal: AbortSignal): AsyncIterable<ListedObject>;
+  close(): void;
+}
+
+export function compareKeys(a: string, b: string): number {
+  return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+/** Several listings as one: in order, a key that is in more than one of them once, as in the first. */
+export async function* mergeListings(
+  listings: ReadonlyArray<AsyncIterable<ListedObject>>,
+): AsyncGenerator<ListedObject> {
+  const iterators = listings.map((listing) => listing[Symbol.asyncIterator]());
+  try {
+    const heads = await Promise.all(iterators.map((each) => each.next()));
+    for (;;) {
+      const next = firstOf(heads);
+      if (next === undefined) return;
+      yield next;
+      for (const [index, iterator] of iterators.entries()) {
+        const head = heads[index];
+        if (head?.done === false && head.value.key === next.key)
+          heads[index] = await iterator.next();
+      }
+    }
+  } finally {
+    await Promise.all(iterators.map(async (each) => each.return?.()));
+  }
+}
+
+function firstOf(
+  heads: ReadonlyArray<IteratorResult<ListedObject, unknown>>,
+): ListedObject | undefined {
+  let first: ListedObject | undefined;
+  for (const head of heads) {
+    if (head.done === true) continue;
+    if (first === undefined || compareKeys(head.value.key, first.key) < 0) first = head.value;
+  }
+  return first;
+}

@@ -1,0 +1,77 @@
+import type { Original } from '../avatar/ports.ts';
+
+type Entry = Omit<Original, 'bytes'> & {
+  /** Where its bytes begin, counted over all rounds. */
+  readonly from: number;
+  readonly length: number;
+  readonly readAt: number;
+};
+
+/** One original may take this share of the memory: a larger one would drive out all others. */
+const LARGEST_SHARE = 0.5;
+
+/**
+ * Originals just read, in one piece of memory that is written round and round, the oldest first to be
+ * written over. Copies go in and copies come out. Kept as buffers of their own they would outlive V8's
+ * young generation, and then only a full collection frees them: one for every dozen misses, with a pause
+ * that hits feel.
+ */
+export class RecentOriginals {
+  readonly #memory: Buffer;
+  readonly #keepMs: number;
+  /** The oldest first. */
+  readonly #entries = new Map<string, Entry>();
+  /** Where the next one begins, counted over all rounds. */
+  #next = 0;
+
+  /** @param bytes of which only what was once used is really taken */
+  constructor(bytes: number, keepMs: number) {
+    this.#memory = Buffer.allocUnsafeSlow(bytes);
+    this.#keepMs = keepMs;
+  }
+
+  /** The entity tag of an original that is here. */
+  etagOf(name: string): string | undefined {
+    return this.#fresh(name)?.etag;
+  }
+
+  get(name: string): Original | undefined {
+    const entry = this.#fresh(name);
+    if (entry === undefined) return undefined;
+    const { from, length, identity, etag, lastModified } = entry;
+    const bytes = Buffer.allocUnsafeSlow(length);
+    const at = from % this.#memory.length;
+    this.#memory.copy(bytes, 0, at, at + length);
+    return { identity, bytes, etag, lastModified };
+  }
+
+  set(name: string, { bytes, identity, etag, lastModified }: Original): void {
+    this.#entries.delete(name);
+    const { length } = bytes;
+    if (length > this.#memory.length * LARGEST_SHARE) return;
+    const from = this.#makeRoom(length);
+    bytes.copy(this.#memory, from % this.#memory.length);
+    const readAt = performance.now();
+    this.#entries.set(name, { identity, etag, lastModified, from, length, readAt });
+  }
+
+  #fresh(name: string): Entry | undefined {
+    const entry = this.#entries.get(name);
+    if (entry === undefined || performance.now() - entry.readAt > this.#keepMs) return undefined;
+    return entry;
+  }
+
+  /** @returns where so many bytes in one piece are free now */
+  #makeRoom(length: number): number {
+    const round = this.#memory.length;
+    const leftOfRound = round - (this.#next % round);
+    const from = length > leftOfRound ? this.#next + leftOfRound : this.#next;
+    this.#next = from + length;
+    for (const [name, entry] of this.#entries) {
+      // A round ago these places were written.
+      if (entry.from >= this.#next - round) break;
+      this.#entries.delete(name);
+    }
+    return from;
+  }
+}

@@ -1,0 +1,86 @@
+import type { Hash } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { AvatarError } from '../errors.ts';
+import { BlockMemory } from './block-memory.ts';
+
+/** What a body without a length in its header is given at first. */
+const UNKNOWN_LENGTH = 64 * 1024;
+
+export type BodyLimits = {
+  readonly maxBytes: number;
+  readonly stallMs: number;
+  readonly signal: AbortSignal;
+  /** What is read, for the log: `s3://bucket/key`. */
+  readonly what: string;
+  /** As the reply's header has it. */
+  readonly length?: number | undefined;
+  readonly memory?: BlockMemory | undefined;
+  /** Fed with what comes. */
+  readonly hash?: Hash | undefined;
+};
+
+/**
+ * Reads a body whole. However that ends, the body is destroyed and its socket free: one that is
+ * merely forgotten keeps it for ever.
+ * @throws AvatarError `original_too_large`, `originals_timeout`, `originals_bad_reply`; the
+ * signal's reason
+ */
+export async function readBody(body: Readable, limits: BodyLimits): Promise<Buffer> {
+  const { stallMs, signal, what, hash } = limits;
+  const stall = setTimeout(() => {
+    body.destroy(
+      new AvatarError('originals_timeout', {
+        detail: `${what}: nothing came for ${stallMs} ms in the middle of the object`,
+      }),
+    );
+  }, stallMs);
+  const leave = (): void => {
+    body.destroy();
+  };
+  if (signal.aborted) leave();
+  else signal.addEventListener('abort', leave, { once: true });
+  try {
+    return await collect(body, limits, (chunk) => {
+      stall.refresh();
+      hash?.update(chunk);
+    });
+  } catch (cause) {
+    signal.throwIfAborted();
+    if (cause instanceof AvatarError) throw cause;
+    throw new AvatarError('originals_bad_reply', {
+      detail: `${what}: the reply ended before the object did`,
+      cause,
+    });
+  } finally {
+    clearTimeout(stall);
+    signal.removeEventListener('abort', leave);
+  }
+}
+
+async function collect(
+  body: Readable,
+  { maxBytes, what, length, memory = new BlockMemory(0) }: BodyLimits,
+  onChunk: (chunk: Buffer) => void,
+): Promise<Buffer> {
+  // Never more than is allowed, whatever the header claims.
+  let bytes = memory.take(Math.min(length ?? UNKNOWN_LENGTH, maxBytes));
+  let total = 0;
+  // Leaving this loop early destroys the body.
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    onChunk(chunk);
+    if (total + chunk.length > maxBytes) throw tooLarge(what, total + chunk.length, maxBytes);
+    if (total + chunk.length > bytes.length) {
+      const larger = memory.take(Math.min(2 * (total + chunk.length), maxBytes));
+      bytes.copy(larger, 0, 0, total);
+      bytes = larger;
+    }
+    total += chunk.copy(bytes, total);
+  }
+  return bytes.subarray(0, total);
+}
+
+export function tooLarge(what: string, bytes: number, maxBytes: number): AvatarError {
+  return new AvatarError('original_too_large', {
+    detail: `${what} has ${bytes} bytes or more; AVATAR_MAX_ORIGINAL_MB allows ${maxBytes}`,
+  });
+}

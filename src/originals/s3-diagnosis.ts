@@ -1,0 +1,154 @@
+/** What can be learnt about a bucket and the way to it, for `doctor`. Loading this loads the SDK. */
+import {
+  GetBucketAccelerateConfigurationCommand,
+  HeadBucketCommand,
+  ListBucketsCommand,
+  ListObjectsV2Command,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { AvatarError } from '../errors.ts';
+import { createS3Client, type S3Settings } from './s3-client.ts';
+import { explainS3Failure, isRefusalOfS3 } from './s3-faults.ts';
+import { createListGrant } from './s3-list-grant.ts';
+
+export type S3Diagnosis = {
+  readonly credentials: S3Identity | AvatarError;
+  readonly region: {
+    readonly configured: string | undefined;
+    /** As the server says, if it does. */
+    readonly actual: string | undefined;
+  };
+  /** How far this machine's clock is before the server's, which tells whole seconds. */
+  readonly clockAheadMs: number | undefined;
+  readonly listing: 'granted' | 'refused' | AvatarError;
+  /** Of the bucket; undefined where it is not asked for. */
+  readonly acceleration: 'Enabled' | 'Suspended' | 'never enabled' | AvatarError | undefined;
+};
+
+export type S3Identity = {
+  readonly accessKeyId: string;
+  /** `the environment`, … */
+  readonly source: string;
+  /** An ARN or the name of an account, where the server tells. */
+  readonly caller: string | undefined;
+};
+
+type Heard = { region: string | undefined; clockAheadMs: number | undefined };
+
+export async function diagnoseS3(settings: S3Settings, signal: AbortSignal): Promise<S3Diagnosis> {
+  const { bucket, accelerate } = settings;
+  const client = createS3Client({ ...settings, maxAttempts: 1 });
+  const heard = listen(client);
+  try {
+    const configured = await client.config.region().catch(() => undefined);
+    const credentials = await identify(client, bucket, signal);
+    const send = { abortSignal: signal };
+    // For its headers alone: its failures have no code.
+    await client.send(new HeadBucketCommand({ Bucket: bucket }), send).catch(() => undefined);
+    const grant = createListGrant(async () => {
+      const Prefix = settings.prefix ?? '';
+      await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix, MaxKeys: 1 }), send);
+    }, bucket);
+    const listing = await grant.ask(signal).then(
+      (isGranted) => (isGranted ? ('granted' as const) : ('refused' as const)),
+      (error: unknown) => AvatarError.from(error),
+    );
+    const acceleration = accelerate === true ? await accelerationOf(client, bucket) : undefined;
+    const { region: actual, clockAheadMs } = heard;
+    return { credentials, region: { configured, actual }, clockAheadMs, listing, acceleration };
+  } finally {
+    client.destroy();
+  }
+}
+
+/** What headers say, of successes and failures alike. */
+function listen(client: S3Client): Heard {
+  const heard: Heard = { region: undefined, clockAheadMs: undefined };
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      const result = await next(args);
+      const date = Date.parse(headerOf(result.response, 'date') ?? '');
+      if (!Number.isNaN(date)) heard.clockAheadMs = Date.now() - date;
+      heard.region = headerOf(result.response, 'x-amz-bucket-region') ?? heard.region;
+      return result;
+    },
+    // Next to the network: before anything throws for what came.
+    { step: 'deserialize', priority: 'low', name: 'listen' },
+  );
+  return heard;
+}
+
+function headerOf(response: unknown, name: string): string | undefined {
+  const headers: unknown = memberOf(response, 'headers');
+  const value = memberOf(headers, name);
+  return typeof value === 'string' ? value : undefined;
+}
+
+function memberOf(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
+}
+
+/** The beginnings of the SDK's names for where credentials were found, and what these are to people. */
+const SOURCES = [
+  ['CREDENTIALS_CODE', 'the program'],
+  ['CREDENTIALS_ENV_VARS_STS_WEB_ID', 'a web identity'],
+  ['CREDENTIALS_STS_ASSUME_ROLE_WEB_ID', 'a web identity'],
+  ['CREDENTIALS_ENV_VARS', 'the environment'],
+  ['CREDENTIALS_IMDS', "the instance's role"],
+  ['CREDENTIALS_HTTP', "the container's role"],
+  ['CREDENTIALS_SSO', 'single sign-on'],
+  ['CREDENTIALS_PROFILE', 'a profile'],
+  ['CREDENTIALS_PROCESS', 'a process'],
+] as const;
+
+async function identify(
+  client: S3Client,
+  bucket: string,
+  signal: AbortSignal,
+): Promise<S3Identity | AvatarError> {
+  try {
+    const identity = await client.config.credentials();
+    const features = Object.keys(memberOf(identity, '$source') ?? {});
+    const source = SOURCES.find(([start]) => features.some((each) => each.startsWith(start)));
+    return {
+      accessKeyId: identity.accessKeyId,
+      source: source?.[1] ?? "the SDK's chain",
+      caller: await callerOf(client, signal),
+    };
+  } catch (thrown) {
+    const failure = explainS3Failure(thrown, bucket);
+    return failure instanceof AvatarError ? failure : new AvatarError('internal');
+  }
+}
+
+/** STS would need another client; S3 tells as well, one way or the other. */
+async function callerOf(client: S3Client, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const { Owner: owner } = await client.send(new ListBucketsCommand({}), { abortSignal: signal });
+    return owner?.DisplayName ?? owner?.ID;
+  } catch (thrown) {
+    signal.throwIfAborted();
+    const text = thrown instanceof Error ? thrown.message : '';
+    return /User: (?<arn>arn:\S+) is not authorized/.exec(text)?.groups?.['arn'];
+  }
+}
+
+async function accelerationOf(
+  client: S3Client,
+  bucket: string,
+): Promise<S3Diagnosis['acceleration']> {
+  try {
+    const { Status: status } = await client.send(
+      new GetBucketAccelerateConfigurationCommand({ Bucket: bucket }),
+    );
+    return status ?? 'never enabled';
+  } catch (thrown) {
+    if (isRefusalOfS3(thrown)) {
+      return new AvatarError('originals_access_denied', {
+        detail: `bucket ${bucket}: s3:GetAccelerateConfiguration is not granted`,
+      });
+    }
+    const failure = explainS3Failure(thrown, bucket);
+    return failure instanceof AvatarError ? failure : 'never enabled';
+  }
+}

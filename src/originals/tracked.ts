@@ -1,0 +1,168 @@
+import type { Original, OriginalStore, ReadOptions } from '../avatar/ports.ts';
+import { AvatarError } from '../errors.ts';
+import type { Underway } from '../flow/underway.ts';
+
+export type Found = Original | 'unchanged' | undefined;
+
+/** What an operator is told of. */
+export type StoreEvents = {
+  /** Each read of a store: `read`, `unchanged`, `missing`, `abandoned`, or the code of a fault. */
+  onRead(store: OriginalStore, result: string): void;
+  /**
+   * A store is passed over for another one.
+   * @param fault what it did; undefined for one that is known to be in trouble
+   */
+  onFallback(store: OriginalStore, fault: AvatarError | undefined): void;
+  /** A store is taken to be broken from now on. */
+  onTrouble(store: OriginalStore, fault: AvatarError): void;
+  /** It has answered again. */
+  onRecovery(store: OriginalStore): void;
+};
+
+/** Fewer in a row can be single objects that may not be read, or one server of many. */
+const FAILURES_OF_TROUBLE = 4;
+/** Reads at once that a broken store may keep waiting: the slots are for those of the others. */
+const READS_IN_TROUBLE = 4;
+/** A read that was given up for the deadline after less may have waited for its turn until then. */
+const SUSPICIOUS_MS = 2000;
+/** Healing is noticed within the sum of these, whatever hangs on connections that are dead. */
+const TRIAL_EVERY_MS = 1000;
+const TRIAL_TIMEOUT_MS = 2000;
+
+/**
+ * A store, and how it has fared lately. After several failures in a row it is in trouble: few may read
+ * from it at a time, and now and then it is tried on the side, until it answers.
+ */
+export class TrackedStore {
+  readonly store: OriginalStore;
+  readonly #events: StoreEvents;
+  readonly #underway: Underway;
+  readonly #closing = new AbortController();
+  #failures = 0;
+  #lastFault: AvatarError | undefined;
+  #reading = 0;
+  #isOnTrial = false;
+  #nextTrialAt = 0;
+
+  /** @param underway told of each read: a store that heeds no signal would keep its slot for ever */
+  constructor(store: OriginalStore, events: StoreEvents, underway: Underway) {
+    this.store = store;
+    this.#events = events;
+    this.#underway = underway;
+  }
+
+  get isInTrouble(): boolean {
+    return this.#failures >= FAILURES_OF_TROUBLE;
+  }
+
+  /**
+   * @param patienceMs how long the answer is waited for, where there is somebody else to ask
+   * @throws AvatarError as `OriginalStore.read` does, `originals_timeout` when patience ends, or what
+   * it threw last, when it is in trouble and enough are waiting for it; the signal's reason
+   */
+  async read(key: string, options: ReadOptions, patienceMs: number | undefined): Promise<Found> {
+    if (this.isInTrouble && this.#reading >= READS_IN_TROUBLE) throw this.#knownFault();
+    this.#reading += 1;
+    try {
+      if (patienceMs === undefined) return await this.#read(key, options);
+      return await this.#readImpatiently(key, options, patienceMs);
+    } finally {
+      this.#reading -= 1;
+    }
+  }
+
+  /** Reads this key on the side when that is due, to see whether the trouble is over. */
+  tryOnTheSide(key: string): void {
+    const now = performance.now();
+    if (!this.isInTrouble || this.#isOnTrial || now < this.#nextTrialAt) return;
+    this.#isOnTrial = true;
+    this.#nextTrialAt = now + TRIAL_EVERY_MS;
+    const signal = AbortSignal.any([AbortSignal.timeout(TRIAL_TIMEOUT_MS), this.#closing.signal]);
+    this.#read(key, { signal })
+      // What it says is of interest to no request.
+      .catch(() => undefined)
+      .finally(() => {
+        this.#isOnTrial = false;
+      });
+  }
+
+  close(): void {
+    this.#closing.abort();
+    this.store.close();
+  }
+
+  async #readImpatiently(
+    key: string,
+    { signal, ifNoneMatch }: ReadOptions,
+    patienceMs: number,
+  ): Promise<Found> {
+    const impatience = new AbortController();
+    const timer = setTimeout(() => {
+      const detail = `${this.store.name}: no answer within ${patienceMs} ms`;
+      impatience.abort(new AvatarError('originals_timeout', { detail }));
+    }, patienceMs);
+    try {
+      const either = AbortSignal.any([signal, impatience.signal]);
+      return await this.#read(key, { signal: either, ifNoneMatch });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #read(key: string, options: ReadOptions): Promise<Found> {
+    const startedAt = performance.now();
+    try {
+      const found = await this.#underway.track(this.store.read(key, options));
+      this.#succeed(resultOf(found));
+      return found;
+    } catch (thrown) {
+      const error = AvatarError.from(thrown);
+      if (options.signal.aborted) this.#judgeSilence(error, performance.now() - startedAt);
+      // A verdict on an object is an answer.
+      else if (error.isVerdict) this.#succeed(error.code);
+      else this.#fail(error);
+      throw thrown;
+    }
+  }
+
+  /** Who asked has left before there was an answer, for this reason and after so long. */
+  #judgeSilence(reason: AvatarError, afterMs: number): void {
+    if (reason.code === 'originals_timeout') {
+      this.#fail(reason);
+    } else if (reason.code === 'deadline_passed' && afterMs > SUSPICIOUS_MS) {
+      const detail = `${this.store.name}: no answer within ${Math.round(afterMs)} ms`;
+      this.#fail(new AvatarError('originals_timeout', { detail }));
+    } else {
+      this.#events.onRead(this.store, 'abandoned');
+    }
+  }
+
+  #succeed(result: string): void {
+    this.#events.onRead(this.store, result);
+    const wasInTrouble = this.isInTrouble;
+    this.#failures = 0;
+    this.#lastFault = undefined;
+    if (wasInTrouble) this.#events.onRecovery(this.store);
+  }
+
+  #fail(fault: AvatarError): void {
+    this.#events.onRead(this.store, fault.code);
+    const wasInTrouble = this.isInTrouble;
+    this.#failures += 1;
+    this.#lastFault = fault;
+    if (!wasInTrouble && this.isInTrouble) this.#events.onTrouble(this.store, fault);
+  }
+
+  #knownFault(): AvatarError {
+    const fault = this.#lastFault;
+    return new AvatarError(fault?.code ?? 'originals_unavailable', {
+      detail: `not asked, because of trouble: ${fault?.detail ?? this.store.name}`,
+      ...(fault?.retryAfterSeconds !== undefined && { retryAfterSeconds: fault.retryAfterSeconds }),
+    });
+  }
+}
+
+function resultOf(found: Found): string {
+  if (found === undefined) return 'missing';
+  return found === 'unchanged' ? 'unchanged' : 'read';
+}

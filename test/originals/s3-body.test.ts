@@ -1,0 +1,46 @@
+import { PassThrough } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { readBody } from '../../src/originals/s3-body.ts';
+import { never } from './store-suite.ts';
+
+const LIMITS = { maxBytes: 10, stallMs: 10_000, signal: never, what: 's3://b/k' };
+
+/** A body of which `text` has come, and more is to come. */
+function unfinished(text: string): PassThrough {
+  const body = new PassThrough();
+  body.write(text);
+  return body;
+}
+
+describe('reading a body', () => {
+  it('gives all of it', async () => {
+    const body = unfinished('01234');
+    body.end('56789');
+
+    expect((await readBody(body, LIMITS)).toString()).toBe('0123456789');
+  });
+
+  it('ends with who asked for it, before and while, and destroys the body', async () => {
+    const controller = new AbortController();
+    const limits = { ...LIMITS, signal: controller.signal };
+    const body = unfinished('01234');
+    const reading = readBody(body, limits);
+    controller.abort('left');
+
+    await expect(reading).rejects.toBe('left');
+    expect(body.destroyed).toBe(true);
+
+    const late = unfinished('01234');
+    await expect(readBody(late, limits)).rejects.toBe('left');
+    expect(late.destroyed).toBe(true);
+  });
+
+  it.each([
+    ['nothing comes', 'originals_timeout', unfinished('01234'), { stallMs: 20 }],
+    ['too much comes', 'original_too_large', unfinished('0123456789A'), {}],
+    ['it breaks', 'originals_bad_reply', unfinished('0').destroy(), {}],
+  ])('fails when %s, with %s, and destroys the body', async (_when, code, body, limits) => {
+    await expect(readBody(body, { ...LIMITS, ...limits })).rejects.toMatchObject({ code });
+    expect(body.destroyed).toBe(true);
+  });
+});

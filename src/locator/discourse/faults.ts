@@ -1,0 +1,66 @@
+/** What went wrong at the database, as an operator needs to read it. Pure. */
+import { AvatarError } from '../../errors.ts';
+
+/** SQLSTATEs that only an operator can mend; clients need not come back soon. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  '28000': 'the log-in is refused: check the role, and pg_hba.conf',
+  '28P01': 'the log-in is refused: check the role and its password',
+  '3D000': 'there is no such database',
+  '3F000': 'there is nothing that allows reading avatar_sizes: run deploy/discourse/grants.sql',
+  '42501':
+    'the role may not read what it needs: run deploy/discourse/grants.sql, again after each restore',
+  '42703': 'a column is missing: not a Discourse database, or of an unknown version',
+  '42P01': 'a table is missing: not a Discourse database, or another search_path',
+};
+
+const SOON_SECONDS = 2;
+const LATER_SECONDS = 30;
+
+/** @param site the site's name; the address of its database never gets into an error */
+export function directoryFault(site: string, error: unknown): AvatarError {
+  const code = sqlState(error);
+  const remedy = code === undefined ? undefined : REMEDIES[code];
+  const message = messageOf(error);
+  const detail = [
+    `database of site ${site}: ${remedy ?? message}`,
+    ...(remedy === undefined ? [] : [message]),
+    ...(code === undefined ? [] : [`SQLSTATE ${code}`]),
+  ].join('; ');
+  // No cause: errors of a pool carry their client, with everything needed to log in.
+  return new AvatarError('directory_unavailable', {
+    detail,
+    retryAfterSeconds: remedy === undefined ? SOON_SECONDS : LATER_SECONDS,
+  });
+}
+
+/** The five characters PostgreSQL classifies its errors by; undefined for errors of the network. */
+export function sqlState(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
+}
+
+/**
+ * True when the server rather than the question is at fault, so that the next question would fail
+ * likewise: no answer at all, or one of the classes 08 (connection), 53 (resources), 57P (shutdown).
+ */
+export function isOutage(error: unknown): boolean {
+  const code = sqlState(error);
+  return code === undefined || /^(?:08|53|57P|28|3D)/.test(code);
+}
+
+/**
+ * True for what a connection pooler in transaction mode (PgBouncer) says to a client that treats it
+ * as a session: a statement prepared on another server connection, or settings it does not pass on.
+ */
+export function isPoolerRefusal(error: unknown): boolean {
+  const code = sqlState(error);
+  if (code === '26000' || code === '42P05') return true;
+  return code === '08P01' && messageOf(error).includes('startup parameter');
+}
+
+function messageOf(error: unknown): string {
+  // Connecting to a name with several addresses fails with one error for each, and no message.
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join(', ');
+  if (!(error instanceof Error)) return 'unknown error';
+  return error.message;
+}

@@ -1,0 +1,39 @@
+/** Whether a database is Discourse's and lets us read what we need of it, for `doctor`. */
+import type { Directory, Row } from './directory.ts';
+import { GRANTS } from './statements.ts';
+
+export type Grants = {
+  readonly role: string;
+  /** `table.column`, of those without which nothing works. */
+  readonly missing: readonly string[];
+  readonly unreadable: readonly string[];
+  /** The pictures of log-in providers are in the database, and not for this role. */
+  readonly unreadableProvided: boolean;
+  readonly readsSizes: boolean;
+  /** It could do harm. */
+  readonly mayWrite: boolean;
+};
+
+const PROVIDED = 'user_associated_accounts.avatar_upload_id';
+
+/** @throws AvatarError `directory_unavailable` */
+export async function examineGrants(directory: Directory): Promise<Grants> {
+  const rows = await directory.read(GRANTS);
+  const needed = rows.filter((row) => nameOf(row) !== PROVIDED);
+  const provided = rows.find((row) => nameOf(row) === PROVIDED);
+  const [first] = rows;
+  return {
+    role: String(first?.['role']),
+    missing: needed.filter(({ present }) => present !== true).map(nameOf),
+    unreadable: needed
+      .filter(({ present, readable }) => present === true && readable !== true)
+      .map(nameOf),
+    unreadableProvided: provided?.['present'] === true && provided['readable'] !== true,
+    readsSizes: first?.['reads_sizes'] === true,
+    mayWrite: rows.some(({ writable }) => writable === true),
+  };
+}
+
+function nameOf({ relation, attribute }: Row): string {
+  return `${String(relation)}.${String(attribute)}`;
+}

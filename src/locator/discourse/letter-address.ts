@@ -1,0 +1,56 @@
+/** The addresses of letter avatars in Discourse: two routes, one meaning. Pure. */
+import { type LetterRequest, NOBODY } from '../../avatar/letter.ts';
+import { SMALLEST_SIZE } from '../../avatar/request.ts';
+import { AvatarError } from '../../errors.ts';
+import { colourOf, letterOf, rgbOf } from '../../letters/letter.ts';
+import { canonicalUser } from './username.ts';
+
+/** Larger ones are given in this size, as Discourse does. */
+const LARGEST_LETTER = 360;
+
+const BY_LETTER =
+  /^v[1-4]\/letter\/(?<letter>[^/?]{1,200})\/(?<colour>[0-9a-fA-F]{6})\/(?<size>\d{1,9})\.png$/;
+const BY_USER = /^(?<user>[^/?]{1,1000})\/(?<size>\d{1,9})\/[^/?]{1,200}\.png$/;
+
+/**
+ * @param path after `/letter_avatar_proxy/`: `v4/letter/a/aaaaaa/360.png`
+ * @throws AvatarError `path_invalid`
+ */
+export function parseLetterProxyPath(path: string): LetterRequest {
+  const { letter, colour, size } = BY_LETTER.exec(path)?.groups ?? {};
+  const rgb = rgbOf(colour ?? '');
+  if (letter === undefined || size === undefined || rgb === undefined) throw invalid();
+  return { letter: letterOf(decoded(letter)), colour: rgb, size: letterSize(size) };
+}
+
+/**
+ * @param path after `/letter_avatar/`: `bob/48/5_0123abcd.png`. The version is the digest of another
+ * program's version and fonts; whatever it is, the letter drawn here is the one there is.
+ * @throws AvatarError `path_invalid`
+ */
+export function parseLetterPath(path: string): LetterRequest {
+  const { user: encoded, size } = BY_USER.exec(path)?.groups ?? {};
+  if (encoded === undefined || size === undefined) throw invalid();
+  const user = canonicalUser(decoded(encoded));
+  if (user === '') return { ...NOBODY, size: letterSize(size) };
+  return { letter: letterOf(user), colour: colourOf(user), size: letterSize(size) };
+}
+
+function letterSize(digits: string): number {
+  const size = Number(digits);
+  if (size < SMALLEST_SIZE) throw invalid();
+  return Math.min(size, LARGEST_LETTER);
+}
+
+/** What is no UTF-8 has no letter. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return '';
+  }
+}
+
+function invalid(): AvatarError {
+  return new AvatarError('path_invalid', { detail: 'not the address of a letter avatar' });
+}

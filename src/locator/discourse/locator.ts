@@ -1,0 +1,158 @@
+/** Where avatars are, by Discourse's own database: whose upload an address means, and its keys. */
+import type { Locator } from '../../avatar/ports.ts';
+import type { AvatarRequest } from '../../avatar/request.ts';
+import { Answers } from './answers.ts';
+import { askableUpload, decide, type DiscourseWhereabouts, MISSING } from './decide.ts';
+import { Directory, type DirectoryOptions } from './directory.ts';
+import { type Site, siteOfHost, type Sites } from './sites.ts';
+import { DEFAULT_SIZES, parseSizes } from './sizes.ts';
+import { type KeyRules, keysOfUpload } from './upload-url.ts';
+import { canBeAUsername, canonicalUser } from './username.ts';
+import { canonicalId, parseVersion } from './version.ts';
+
+type DirectoryLimits = Omit<DirectoryOptions, 'site' | 'database'>;
+
+/** What of the rules is the same for all sites. */
+export type SharedKeyRules = Pick<KeyRules, 'localPrefix' | 'storePrefixes' | 'buckets'>;
+
+export type DiscourseLocatorOptions = DirectoryLimits &
+  SharedKeyRules & {
+    readonly sites: Sites;
+    /** Answers held, of all sites together; each takes up to 0.8 kB. */
+    readonly maxAnswers?: number;
+    /** How long an avatar found is believed to be the user's. */
+    readonly positiveMs?: number;
+    /** How long it is believed that there is none. */
+    readonly negativeMs?: number;
+    /** How much longer an avatar found is believed while the database cannot be asked. */
+    readonly staleMs?: number;
+    /** Told of each question that was put to a database. */
+    readonly onLookUp?: (result: LookUpResult) => void;
+  };
+
+/** What the database had to say of an upload: that it is the user's, that another is, and so on. */
+export type LookUpResult = 'found' | 'moved' | 'missing' | 'failed';
+
+/** What of a request names a picture, whatever its size and format. */
+export type AvatarName = Pick<AvatarRequest, 'host' | 'user' | 'id'>;
+
+export interface DiscourseLocator extends Locator {
+  locate(request: AvatarName, signal: AbortSignal): Promise<DiscourseWhereabouts>;
+  /**
+   * One text for all requests that mean the same picture, and never for two: of another site, user or
+   * upload. For keys of variants.
+   */
+  identityOf(request: AvatarName): string;
+  /** The sizes a host's forum asks for, in the order of its setting; never throws. */
+  sizesOf(host: string): Promise<readonly number[]>;
+  /** The name of the site that serves a host. */
+  siteOf(host: string): string;
+  /**
+   * Resolves when every site's database answers look-ups; within the time-outs, in any case.
+   * @throws AvatarError `directory_unavailable`
+   */
+  probe(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type OpenSite = Site & { readonly directory: Directory; readonly rules: KeyRules };
+
+export function createDiscourseLocator(options: DiscourseLocatorOptions): DiscourseLocator {
+  const positiveMs = options.positiveMs ?? 300_000;
+  const negativeMs = options.negativeMs ?? 30_000;
+  const staleMs = options.staleMs ?? 86_400_000;
+  const openDefault = openSite(options.sites.default, options);
+  const open: Sites<OpenSite> = {
+    sites: options.sites.sites.map((site) =>
+      site === options.sites.default ? openDefault : openSite(site, options),
+    ),
+    default: openDefault,
+  };
+  const answers = new Answers<DiscourseWhereabouts>({
+    max: options.maxAnswers ?? 20_000,
+    freshMs: ({ kind }) => (kind === 'missing' ? negativeMs : positiveMs),
+    // A missing avatar is not given longer: whoever got it since would be shown without for as long
+    // as CDNs keep that answer, while a 503 is tried again.
+    staleMs: ({ kind }) => (kind === 'missing' ? 0 : staleMs),
+  });
+  const sizes = new Answers<readonly number[]>({
+    max: options.sites.sites.length,
+    freshMs: () => positiveMs,
+    staleMs: () => Infinity,
+  });
+
+  return {
+    async locate({ host, user, id }, signal) {
+      const version = parseVersion(id);
+      const username = canonicalUser(user);
+      if (!version.valid || !canBeAUsername(username)) return MISSING;
+      const { name, directory, rules } = siteOfHost(open, host);
+      const upload = askableUpload(version);
+      // No name of a site or user has a line break.
+      const question = (of: number): string => `${name}\n${username}\n${of}`;
+      return answers.get(question(upload), signal, async () => {
+        const entry = await directory.lookUp(username, upload).catch((error: unknown) => {
+          options.onLookUp?.('failed');
+          throw error;
+        });
+        const answer = decide(entry, version, (url) => keysOfUpload(url, rules));
+        options.onLookUp?.(answer.kind === 'at' ? 'found' : answer.kind);
+        // Of who went back to a former picture it may be held that it is no longer theirs; together
+        // with this answer, that would send clients round in circles.
+        if (answer.kind === 'moved') {
+          answers.forget(question(parseVersion(answer.id).upload), ({ kind }) => kind !== 'at');
+        }
+        return answer;
+      });
+    },
+
+    identityOf({ host, user, id }) {
+      return JSON.stringify([
+        siteOfHost(options.sites, host).name,
+        canonicalUser(user),
+        canonicalId(id),
+      ]);
+    },
+
+    async sizesOf(host) {
+      const { name, directory } = siteOfHost(open, host);
+      try {
+        const { signal } = new AbortController();
+        // Even an avatar in memory is not shown before its size is known to be one.
+        return await sizes.getAtOnce(name, signal, async () =>
+          parseSizes(await directory.avatarSizes()),
+        );
+      } catch {
+        // The directory has reported it. The default is right for nearly every forum, and a wrong
+        // list only sends clients to sizes that are served as well.
+        return DEFAULT_SIZES;
+      }
+    },
+
+    siteOf: (host) => siteOfHost(options.sites, host).name,
+
+    async probe() {
+      // Nobody's name: it is asked, uncached, what every look-up asks.
+      await Promise.all(open.sites.map(({ directory }) => directory.lookUp('', 0)));
+    },
+
+    async close() {
+      const closing = open.sites.map(({ directory }) => directory.close());
+      await Promise.all(closing);
+    },
+  };
+}
+
+export function openSite(
+  site: Site,
+  options: DirectoryLimits & SharedKeyRules & { readonly sites: Sites },
+): OpenSite {
+  const { localPrefix, storePrefixes, buckets } = options;
+  const { name, database, keyPrefix } = site;
+  const multisite = options.sites.sites.length > 1;
+  return {
+    ...site,
+    directory: new Directory({ ...options, site: name, database }),
+    rules: { keyPrefix, localPrefix, storePrefixes, buckets, multisite },
+  };
+}

@@ -1,0 +1,115 @@
+/** Every avatar of a forum's users as of now, by its database, page by page. */
+import type { CurrentAvatar, Selection, Step, Walk } from '../walk.ts';
+import type { Row } from './directory.ts';
+import { openSite, type OpenSite, type SharedKeyRules } from './locator.ts';
+import type { Sites } from './sites.ts';
+import { COUNT_OF_CURRENT_AVATARS, CURRENT_AVATARS } from './statements.ts';
+import { keysOfUpload } from './upload-url.ts';
+import { canonicalUser } from './username.ts';
+import { formatVersion } from './version.ts';
+
+export type DiscourseWalkOptions = SharedKeyRules & {
+  readonly sites: Sites;
+  readonly selection: Selection;
+  /** Rows of one query. */
+  readonly pageSize?: number;
+};
+
+/** Counting goes over whole tables. */
+const STATEMENT_TIMEOUT_MS = 60_000;
+/** Users that come with Discourse have ids below 0. */
+const BEFORE_ALL = -(2 ** 53);
+
+/** @throws Error when there is no site of the name selected */
+export function createDiscourseWalk(options: DiscourseWalkOptions): Walk {
+  const { selection, pageSize = 1000 } = options;
+  const limits = { connections: 2, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
+  const chosen = options.sites.sites.filter(
+    ({ name }) => selection.site === undefined || name === selection.site,
+  );
+  const sites = chosen.map((site) => openSite(site, { ...options, ...limits }));
+  const user = selection.user === undefined ? null : canonicalUser(selection.user);
+  const since = selection.since?.getTime() ?? null;
+
+  async function* stepsOf(
+    site: OpenSite,
+    afterUser: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<Step> {
+    let last = afterUser;
+    for (;;) {
+      signal.throwIfAborted();
+      const rows = await site.directory.read(CURRENT_AVATARS, [last, user, since, pageSize]);
+      for (const row of rows) {
+        last = numberIn(row, 'user_id');
+        yield { mark: markOf(site.name, last), avatar: toAvatar(site, row) };
+      }
+      if (rows.length < pageSize) return;
+    }
+  }
+
+  return {
+    name: JSON.stringify([sites.map(({ name }) => name), user, since]),
+    tellsHosts: sites.every(({ hosts }) => hosts.length > 0),
+    async count(after) {
+      const left = sitesFrom(sites, after);
+      const counts = await Promise.all(
+        left.map(async ({ site, afterUser }) => {
+          const [row] = await site.directory.read(COUNT_OF_CURRENT_AVATARS, [
+            afterUser,
+            user,
+            since,
+          ]);
+          return row === undefined ? 0 : numberIn(row, 'avatars');
+        }),
+      );
+      return counts.reduce((sum, each) => sum + each, 0);
+    },
+    async *steps(after, signal) {
+      for (const { site, afterUser } of sitesFrom(sites, after)) {
+        yield* stepsOf(site, afterUser, signal);
+      }
+    },
+    async close() {
+      await Promise.all(sites.map(({ directory }) => directory.close()));
+    },
+  };
+}
+
+type Part = { readonly site: OpenSite; readonly afterUser: number };
+
+/** The sites that are left, the first from after the user of the mark. */
+function sitesFrom(sites: readonly OpenSite[], mark: string | undefined): Part[] {
+  const [name, user] = mark?.split(' ') ?? [];
+  const first = Math.max(
+    0,
+    sites.findIndex((site) => site.name === name),
+  );
+  return sites.slice(first).map((site) => ({
+    site,
+    afterUser: site.name === name ? Number(user) : BEFORE_ALL,
+  }));
+}
+
+/** Names of sites have no spaces. */
+function markOf(site: string, user: number): string {
+  return `${site} ${user}`;
+}
+
+function toAvatar({ name, hosts, rules }: OpenSite, row: Row): CurrentAvatar {
+  const { username, url, created_ms: createdMs } = row;
+  return {
+    site: name,
+    host: hosts[0],
+    user: typeof username === 'string' ? username : '',
+    id: formatVersion(numberIn(row, 'upload')),
+    keys: typeof url === 'string' ? keysOfUpload(url, rules) : [],
+    lastModified: typeof createdMs === 'number' ? new Date(createdMs) : undefined,
+  };
+}
+
+function numberIn(row: Row, column: string): number {
+  const value = row[column];
+  if (typeof value !== 'number') throw new Error(`the database gave no number for ${column}`);
+  return value;
+}

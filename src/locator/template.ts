@@ -1,0 +1,72 @@
+/**
+ * Finds originals by a naming scheme alone: `template:{host}/{user}/{id}|…`. A key is built from
+ * the parts of a parsed request only, and each placeholder fills whole or part of one segment, so
+ * nothing a client sends can reach a key outside the scheme.
+ */
+import type { Locator } from '../avatar/ports.ts';
+import type { AvatarRequest } from '../avatar/request.ts';
+
+const PLACEHOLDERS = {
+  host: (request) => request.host,
+  user: (request) => request.user,
+  id: (request) => request.id,
+  upload: (request) => request.id.split('_')[0] ?? '',
+  version: (request) => request.id.split('_')[1] ?? '',
+} as const satisfies Record<string, (request: AvatarRequest) => string>;
+
+type Placeholder = keyof typeof PLACEHOLDERS;
+type Piece = { readonly text: string } | { readonly placeholder: Placeholder };
+/** One alternative, parsed. */
+export type KeyTemplate = readonly Piece[];
+
+const PIECE = /\{(?<name>[^{}]*)\}|(?<text>[^{}]+)|(?<stray>[{}])/g;
+
+/**
+ * @param text alternatives separated by `|`
+ * @returns the parsed alternatives, or what is wrong with the text
+ */
+export function parseTemplates(text: string): KeyTemplate[] | { error: string } {
+  const templates: KeyTemplate[] = [];
+  for (const alternative of text.split('|')) {
+    const pieces: Piece[] = [];
+    for (const { groups } of alternative.matchAll(PIECE)) {
+      const { name, text: literal } = groups ?? {};
+      if (name !== undefined && isPlaceholder(name)) pieces.push({ placeholder: name });
+      else if (literal !== undefined) pieces.push({ text: literal });
+      else if (name === undefined) return { error: `a lone brace in "${alternative}"` };
+      else return { error: `unknown placeholder {${name}}` };
+    }
+    if (pieces.length === 0) return { error: 'an empty alternative' };
+    if (!pieces.some((piece) => 'placeholder' in piece)) {
+      return { error: `no placeholder in "${alternative}"` };
+    }
+    const hasBadSegment = alternative.split('/').some((part) => ['', '.', '..'].includes(part));
+    if (hasBadSegment) return { error: `an empty or dot segment in "${alternative}"` };
+    templates.push(pieces);
+  }
+  return templates;
+}
+
+export function createTemplateLocator(templates: readonly KeyTemplate[]): Locator {
+  return {
+    locate: (request) => {
+      const keys = templates.map((template) => fill(template, request)).filter(isSafeKey);
+      return Promise.resolve(keys.length === 0 ? { kind: 'missing' } : { kind: 'at', keys });
+    },
+  };
+}
+
+function fill(template: KeyTemplate, request: AvatarRequest): string {
+  return template
+    .map((piece) => ('text' in piece ? piece.text : PLACEHOLDERS[piece.placeholder](request)))
+    .join('');
+}
+
+/** `{user}` alone is never `..`, but `{user}{version}` of `.` and `.` style pieces could be. */
+function isSafeKey(key: string): boolean {
+  return key.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+}
+
+function isPlaceholder(name: string): name is Placeholder {
+  return Object.hasOwn(PLACEHOLDERS, name);
+}

@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import {
+  directoryFault,
+  isOutage,
+  isPoolerRefusal,
+} from '../../../src/locator/discourse/faults.ts';
+
+function failure(message: string, code?: string): Error {
+  return Object.assign(new Error(message), code === undefined ? {} : { code });
+}
+
+describe('a fault of the directory', () => {
+  it('asks clients to come back soon after an outage, and later after a mistake', () => {
+    const outage = directoryFault('default', failure('connect ECONNREFUSED', 'ECONNREFUSED'));
+    const mistake = directoryFault('default', failure('permission denied', '42501'));
+    expect(outage).toMatchObject({ code: 'directory_unavailable', status: 503 });
+    expect(outage.retryAfterSeconds).toBeLessThan(mistake.retryAfterSeconds ?? 0);
+  });
+
+  it('tells the operator the site, the cause and the remedy', () => {
+    const { detail } = directoryFault('second', failure('permission denied for users', '42501'));
+    expect(detail).toContain('site second');
+    expect(detail).toContain('permission denied for users');
+    expect(detail).toContain('grants.sql');
+    expect(detail).toContain('42501');
+  });
+
+  it('says why none of several addresses could be connected to', () => {
+    const both = new AggregateError([failure('refused by ::1'), failure('refused by 127.0.0.1')]);
+    expect(directoryFault('default', both).detail).toContain(
+      'refused by ::1, refused by 127.0.0.1',
+    );
+  });
+
+  it('carries nothing of the error but its message', () => {
+    const error = Object.assign(failure('broken'), { client: { password: 'hunter2' } });
+    const fault = directoryFault('default', error);
+    expect(JSON.stringify(fault)).not.toContain('hunter2');
+    expect(fault.cause).toBeUndefined();
+  });
+
+  it.each([
+    [undefined, true],
+    ['ECONNRESET', true],
+    ['57P01', true],
+    ['53300', true],
+    ['08006', true],
+    ['28P01', true],
+    ['57014', false],
+    ['42501', false],
+    ['42703', false],
+  ])('with code %s is an outage: %s', (code, expected) => {
+    expect(isOutage(failure('it failed', code))).toBe(expected);
+  });
+
+  it.each([
+    ['26000', 'prepared statement "x" does not exist', true],
+    ['42P05', 'prepared statement "x" already exists', true],
+    ['08P01', 'unsupported startup parameter: statement_timeout', true],
+    ['08P01', 'protocol violation', false],
+    ['57P01', 'terminating connection', false],
+  ])('with code %s, %s, comes from a pooler: %s', (code, message, expected) => {
+    expect(isPoolerRefusal(failure(message, code))).toBe(expected);
+  });
+});

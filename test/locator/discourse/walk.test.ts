@@ -1,0 +1,116 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseSites, singleSite } from '../../../src/locator/discourse/sites.ts';
+import {
+  createDiscourseWalk,
+  type DiscourseWalkOptions,
+} from '../../../src/locator/discourse/walk.ts';
+import type { Step } from '../../../src/locator/walk.ts';
+import {
+  discourseSchema,
+  insertUpload,
+  insertUser,
+  storedKey,
+} from '../../support/discourse-database.ts';
+import { type PostgresServer, startPostgres } from '../../support/postgres.ts';
+
+const PEOPLE = [
+  insertUpload({ id: 10, createdAt: '2024-02-29 12:00:00' }),
+  insertUpload({ id: 20, createdAt: '2026-01-31 00:00:00' }),
+  insertUpload({ id: 30, url: '' }),
+  insertUser(-1, 'system', -5),
+  insertUser(1, 'Bob', 10),
+  insertUser(2, 'Zed'),
+  insertUser(3, 'Löwe', 20),
+  insertUser(4, 'empty', 30),
+  insertUser(5, 'gone', 4711),
+  insertUser(6, 'also.Bob', 10),
+].join('');
+
+let postgres: PostgresServer;
+let database: string;
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+  await postgres.createDatabase('forum', discourseSchema() + PEOPLE);
+  const grants = new URL('../../../deploy/discourse/grants.sql', import.meta.url);
+  await postgres.run(readFileSync(grants, 'utf8'), 'forum');
+  // What the walk reads must be within the grants.
+  database = postgres.url('forum', 'avatar_proxy');
+}, 60_000);
+
+afterAll(async () => {
+  await postgres.stop();
+});
+
+async function walk(
+  options: Partial<DiscourseWalkOptions> = {},
+  after?: string,
+): Promise<{ steps: Step[]; count: number | undefined }> {
+  const walked = createDiscourseWalk({ sites: singleSite(database), selection: {}, ...options });
+  const steps: Step[] = [];
+  for await (const step of walked.steps(after, new AbortController().signal)) steps.push(step);
+  const count = await walked.count(after);
+  await walked.close();
+  return { steps, count };
+}
+
+function users({ steps }: { steps: Step[] }): Array<string | undefined> {
+  return steps.map(({ avatar }) => avatar?.user);
+}
+
+describe('the walk over a Discourse database', () => {
+  it('passes each user with an avatar once, with the upload shown now', async () => {
+    const { steps, count } = await walk();
+    expect(steps.map(({ avatar }) => avatar)).toMatchObject([
+      { site: 'default', user: 'bob', id: '10_2', lastModified: new Date('2024-02-29T12:00Z') },
+      { user: 'löwe', id: '20_2' },
+      // The upload failed, and the upload is gone: there is nothing to show.
+      { user: 'empty', id: '30_2', keys: [] },
+      { user: 'gone', id: '4711_2', keys: [], lastModified: undefined },
+      { user: 'also.bob', id: '10_2' },
+    ]);
+    expect(steps[0]?.avatar?.keys).toContain(storedKey(10));
+    expect(count).toBe(5);
+  });
+
+  it('is the same in pages of any size, and goes on after any user', async () => {
+    const whole = await walk();
+    for (const pageSize of [1, 2, 5]) expect(await walk({ pageSize })).toEqual(whole);
+    for (const [index, { mark }] of whole.steps.entries()) {
+      const rest = await walk({ pageSize: 2 }, mark);
+      expect(rest.steps).toEqual(whole.steps.slice(index + 1));
+      expect(rest.count).toBe(rest.steps.length);
+    }
+  });
+
+  it('is of one user, however the name is written, or of what is new', async () => {
+    expect(users(await walk({ selection: { user: 'BOB' } }))).toEqual(['bob']);
+    const since = new Date('2026-01-31T00:00:00Z');
+    expect(users(await walk({ selection: { since } }))).toEqual(['löwe']);
+    expect(users(await walk({ selection: { since: new Date(since.getTime() + 1) } }))).toEqual([]);
+  });
+
+  it('goes through all sites, or the one chosen', async () => {
+    const other = await postgres.createDatabase(
+      'other',
+      discourseSchema() + insertUpload({ id: 7 }) + insertUser(1, 'Eve', 7),
+    );
+    const parsed = parseSites(
+      JSON.stringify({
+        sites: [
+          { name: 'first', hosts: ['first.example.org'], database },
+          { name: 'second', hosts: ['second.example.org'], database: other },
+        ],
+        default: 'first',
+      }),
+    );
+    if (!parsed.ok) throw new Error(parsed.problems.join());
+    const { sites } = parsed;
+    const whole = await walk({ sites });
+    expect(users(whole)).toEqual(['bob', 'löwe', 'empty', 'gone', 'also.bob', 'eve']);
+    expect(whole.steps.at(-1)?.avatar?.host).toBe('second.example.org');
+    expect(users(await walk({ sites }, whole.steps[4]?.mark))).toEqual(['eve']);
+    expect(users(await walk({ sites, selection: { site: 'second' } }))).toEqual(['eve']);
+  });
+});

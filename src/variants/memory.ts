@@ -1,0 +1,35 @@
+import { LRUCache } from 'lru-cache';
+import type { Variant, VariantCache } from '../avatar/ports.ts';
+
+/** What a cached variant costs besides its bytes: key, tag, objects, prepared headers. */
+const OVERHEAD_BYTES = 1024;
+
+export type MemoryVariants = VariantCache & { readonly bytes: number; readonly count: number };
+
+/** Finished variants in memory, the least recently asked for leaving first; bounded by bytes. */
+export function createMemoryVariants(maxBytes: number): MemoryVariants {
+  const cache = new LRUCache<string, Variant>({
+    maxSize: maxBytes,
+    sizeCalculation: ({ bytes }) => bytes.byteLength + OVERHEAD_BYTES,
+  });
+  return {
+    get: (key) => cache.get(key),
+    set(key, variant, ttl = 0) {
+      // To the cache, a ttl of 0 is none.
+      cache.set(key, { ...variant, bytes: withoutSlack(variant.bytes) }, { ttl });
+    },
+    get bytes() {
+      return cache.calculatedSize;
+    },
+    get count() {
+      return cache.size;
+    },
+  };
+}
+
+/** A small view keeps the whole of its large memory alive, which no budget would count. */
+function withoutSlack(bytes: Buffer): Buffer {
+  return bytes.buffer.byteLength === bytes.byteLength
+    ? bytes
+    : Buffer.from(new Uint8Array(bytes).buffer);
+}

@@ -1,0 +1,34 @@
+import type { SharedVariant, StoredVariant } from '../avatar/ports.ts';
+
+export type PutOptions = {
+  /** The version to replace; default: only where there is nothing yet. */
+  readonly instead?: string | undefined;
+  readonly signal: AbortSignal;
+};
+
+/** A copy without its bytes. */
+export type StoredDescription = {
+  readonly variant: Omit<SharedVariant, 'bytes'> | undefined;
+  readonly version: string;
+};
+
+/** A place where finished variants are kept for all instances. */
+export interface VariantStore {
+  /** For logs: `s3://bucket/prefix`. */
+  readonly name: string;
+  /**
+   * Reads one variant, in one request.
+   * @returns undefined when there is none
+   * @throws AvatarError when the store is in trouble; the signal's reason
+   */
+  read(key: string, signal: AbortSignal): Promise<StoredVariant | undefined>;
+  /** What is there, for those who need no bytes. Throws as `read` does. */
+  describe(key: string, signal: AbortSignal): Promise<StoredDescription | undefined>;
+  /**
+   * Keeps one variant.
+   * @returns 'conflict' when somebody else has put one there: theirs is as good
+   * @throws AvatarError when the store is in trouble; the signal's reason
+   */
+  put(key: string, variant: SharedVariant, options: PutOptions): Promise<'stored' | 'conflict'>;
+  close(): void;
+}

@@ -1,0 +1,112 @@
+/** The headers of each kind of reply, in one place. */
+import { mediaType } from '../avatar/formats.ts';
+import type { Variant } from '../avatar/ports.ts';
+
+export const CACHE_CONTROL = {
+  /** The address names an upload, which never changes. */
+  variant: 'public, max-age=31536000, immutable',
+  redirect: 'public, max-age=3600',
+  /** Verdicts: the request or the original is at fault, and will be for a while. */
+  verdict: 'public, max-age=600',
+  failure: 'no-store',
+} as const;
+
+/** Anybody may show an avatar; nobody may take it for anything else. */
+const SHARED = {
+  'access-control-allow-origin': '*',
+  'cross-origin-resource-policy': 'cross-origin',
+  'x-content-type-options': 'nosniff',
+} as const;
+
+/** On whatever could have been another picture for another client. */
+export const VARY = { vary: 'Accept' } as const;
+
+export type Headers = Readonly<Record<string, string | number>>;
+
+/** What differs between the forums whose addresses are served. */
+export type ReplyStyle = {
+  readonly variantCacheControl: string;
+  /** On every picture. */
+  readonly extra: Headers;
+};
+
+export const PLAIN_STYLE: ReplyStyle = { variantCacheControl: CACHE_CONTROL.variant, extra: {} };
+
+/** An SVG is a document: shown in its own window it must not act as this site. */
+const VECTOR = {
+  'content-disposition': 'attachment; filename="avatar.svg"',
+  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+} as const;
+
+/** The headers of pictures, prepared once for each and kept as long as it is. */
+export class PictureHeaders {
+  readonly #style: ReplyStyle;
+  readonly #prepared = new WeakMap<Variant, Headers>();
+
+  constructor(style: ReplyStyle) {
+    this.#style = style;
+  }
+
+  /** All but Cache-Status, which tells how this very reply came about. */
+  ofVariant(variant: Variant): Headers {
+    let headers = this.#prepared.get(variant);
+    if (headers === undefined) {
+      headers = { ...describe(variant), ...this.ofUnchanged(variant.etag) };
+      this.#prepared.set(variant, headers);
+    }
+    return headers;
+  }
+
+  /** In place of an avatar: soon there may be one. */
+  ofStandIn(variant: Variant): Headers {
+    return { ...this.ofVariant(variant), 'cache-control': CACHE_CONTROL.verdict };
+  }
+
+  /** Of a 304: what a cache needs to freshen its copy (RFC 9110, section 15.4.5). */
+  ofUnchanged(etag: string): Headers {
+    const { variantCacheControl, extra } = this.#style;
+    return { etag: `"${etag}"`, 'cache-control': variantCacheControl, ...SHARED, ...extra };
+  }
+}
+
+function describe({ format, bytes, lastModified }: Variant): Headers {
+  return {
+    'content-type': mediaType(format),
+    'content-length': bytes.byteLength,
+    'last-modified': lastModified.toUTCString(),
+    ...(format === 'svg' && VECTOR),
+  };
+}
+
+export function redirectHeaders(location: string): Headers {
+  // Without the length Node would send the nothing of GET in chunks, and HEAD without that header.
+  return {
+    location,
+    'content-length': 0,
+    'cache-control': CACHE_CONTROL.redirect,
+    ...SHARED,
+  };
+}
+
+export function problemHeaders(status: number, retryAfterSeconds: number | undefined): Headers {
+  return {
+    'content-type': 'application/problem+json',
+    'cache-control': status < 500 ? CACHE_CONTROL.verdict : CACHE_CONTROL.failure,
+    ...SHARED,
+    ...(status === 503 && { 'retry-after': retryAfterSeconds ?? 1 }),
+  };
+}
+
+/**
+ * How this reply came about (RFC 9211). All instances' memory and the store they share are one cache
+ * here; what is from the store was validated with the original, which is no hit (section 2.1), unless
+ * there was nobody to ask.
+ */
+export const CACHE_STATUS = {
+  memory: 'avatar-proxy; hit',
+  shared: 'avatar-proxy; fwd=stale; fwd-status=304; stored; detail=shared',
+  unverified: 'avatar-proxy; hit; detail=shared',
+  rendered: 'avatar-proxy; fwd=uri-miss; stored',
+  joined: 'avatar-proxy; fwd=uri-miss; collapsed; stored',
+  unchanged: 'avatar-proxy; fwd=uri-miss; fwd-status=304',
+} as const;

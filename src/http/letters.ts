@@ -1,0 +1,40 @@
+/** Letter avatars at Discourse's own addresses. */
+import type { FastifyPluginCallback } from 'fastify';
+import type { LetterRequest } from '../avatar/letter.ts';
+import type { Letters } from '../avatar/letters.ts';
+import { CACHE_STATUS, type PictureHeaders } from './headers.ts';
+import { clientOf } from './client.ts';
+import type { HitPath } from './hits.ts';
+import { departureOf, pathAfter, sendPicture } from './pictures.ts';
+
+export type LetterRoutesOptions = {
+  readonly letters: Letters;
+  readonly headers: PictureHeaders;
+  readonly hits: HitPath;
+  readonly basePath: string;
+  /** How the path after each prefix is read. */
+  readonly grammars: Readonly<Record<string, (path: string) => LetterRequest>>;
+};
+
+/** All letters compete with each other as one site: they are the same for all. */
+const SITE = 'letters';
+
+export const letterRoutes: FastifyPluginCallback<LetterRoutesOptions> = (app, options, done) => {
+  const { letters, headers, hits, basePath, grammars } = options;
+  for (const [name, parse] of Object.entries(grammars)) {
+    const prefix = `${basePath}/${name}/`;
+    app.get(`${prefix}*`, async (request, reply) => {
+      const letter = parse(pathAfter(prefix, request));
+      const turn = { site: SITE, client: clientOf(request) };
+      const { variant, key, source } = await letters.answer(letter, 'png', turn, {
+        departure: () => departureOf(reply),
+        watch: (stages) => (request.stages = stages),
+      });
+      request.outcome = { name: source, picture: 'letter', format: variant.format };
+      hits.remember(request.raw.url ?? '', { key, picture: 'letter' });
+      sendPicture(variant, headers, CACHE_STATUS[source], request, reply);
+      return reply;
+    });
+  }
+  done();
+};

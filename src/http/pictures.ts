@@ -1,0 +1,58 @@
+/** Sends pictures: the end of the way for every avatar and letter. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Variant } from '../avatar/ports.ts';
+import { AvatarError } from '../errors.ts';
+import { isUnchanged } from './conditional.ts';
+import type { Headers, PictureHeaders } from './headers.ts';
+
+/** With its body, or without when the client's copy still holds. */
+export function sendPicture(
+  variant: Variant,
+  headers: PictureHeaders,
+  cacheStatus: string,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  if (isUnchanged(request.headers, variant)) {
+    writeReply(reply, 304, headers.ofUnchanged(variant.etag), cacheStatus);
+  } else {
+    writeReply(reply, 200, headers.ofVariant(variant), cacheStatus, variant.bytes);
+  }
+}
+
+/**
+ * Straight to Node's response: the headers are ready and the body is a buffer, so Fastify's
+ * serialisation would only add a third to the cost of a hit. Its `onResponse` hooks still run.
+ */
+export function writeReply(
+  reply: FastifyReply,
+  status: number,
+  headers: Headers,
+  cacheStatus?: string,
+  body?: Buffer,
+): void {
+  reply.hijack();
+  if (cacheStatus !== undefined) reply.raw.setHeader('cache-status', cacheStatus);
+  // Node itself leaves the body out of replies to HEAD.
+  reply.raw.writeHead(status, headers).end(body);
+}
+
+/**
+ * The request target after a route's prefix, still percent-encoded, without the query.
+ * @throws AvatarError `path_invalid`, when the router has matched a prefix with escapes in it
+ */
+export function pathAfter(prefix: string, { raw }: FastifyRequest): string {
+  const target = raw.url ?? '';
+  if (!target.startsWith(prefix)) throw new AvatarError('path_invalid');
+  const query = target.indexOf('?');
+  return target.slice(prefix.length, query === -1 ? undefined : query);
+}
+
+/** Aborts when the client closes the connection before it has its answer. */
+export function departureOf(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) controller.abort(new AvatarError('client_left'));
+  });
+  return controller.signal;
+}

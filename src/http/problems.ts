@@ -1,0 +1,74 @@
+/**
+ * Everything that is not an avatar: failures as problem documents (RFC 9457), addresses nobody
+ * serves, methods nobody may use.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { STATUS_CODES } from 'node:http';
+import { AvatarError } from '../errors.ts';
+import { problemHeaders } from './headers.ts';
+
+const ALLOWED = 'GET, HEAD, OPTIONS';
+
+/** Registered on the app itself, not as a plugin: it is for every route, and for those that are none. */
+export function answerProblems(app: FastifyInstance): void {
+  // Before anything else, so that nobody's body is ever read.
+  app.addHook('onRequest', (request, reply, done) => {
+    switch (request.method) {
+      case 'GET':
+      case 'HEAD':
+        done();
+        return;
+      case 'OPTIONS':
+        sendOptions(reply);
+        return;
+      default:
+        sendMethodNotAllowed(reply);
+    }
+  });
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(new AvatarError('not_found'), request, reply),
+  );
+  app.setErrorHandler((error, request, reply) =>
+    sendProblem(AvatarError.from(error), request, reply),
+  );
+}
+
+export function sendProblem(
+  error: AvatarError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  request.outcome = { name: error.code, error };
+  return reply
+    .code(error.status)
+    .headers(problemHeaders(error.status, error.retryAfterSeconds))
+    .send(problemDocument(error.status, error.publicMessage, error.code));
+}
+
+function sendOptions(reply: FastifyReply): void {
+  void reply
+    .code(204)
+    .headers({
+      allow: ALLOWED,
+      'access-control-allow-origin': '*',
+      'access-control-allow-methods': ALLOWED,
+      'access-control-max-age': 86_400,
+      'cache-control': 'public, max-age=86400',
+    })
+    .send();
+}
+
+function sendMethodNotAllowed(reply: FastifyReply): void {
+  void reply
+    .code(405)
+    .headers({ ...problemHeaders(405, undefined), 'cache-control': 'no-store', allow: ALLOWED })
+    .send(problemDocument(405, 'Avatars can only be read', 'method_not_allowed'));
+}
+
+/**
+ * Without a `type` (so "about:blank") the title is the status' own phrase (RFC 9457, section 4.2.1).
+ * As bytes, so that Fastify does not add a charset: the media type has no such parameter.
+ */
+function problemDocument(status: number, detail: string, code: string): Buffer {
+  return Buffer.from(JSON.stringify({ title: STATUS_CODES[status], status, detail, code }));
+}

@@ -1,0 +1,95 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import { AvatarError } from '../errors.ts';
+import { type TrustedProxies, trustIn } from './client.ts';
+import type { HitPath } from './hits.ts';
+import { answerProblems, sendProblem } from './problems.ts';
+import { requestId } from './request-id.ts';
+
+/** Against slow and greedy clients. */
+export const LIMITS = {
+  /** The whole of a request, and its headers, within this time. */
+  requestTimeout: 10_000,
+  headersTimeout: 10_000,
+  /** How often that is looked at: Node's half minute would make forty seconds of it. */
+  connectionsCheckingInterval: 2000,
+  maxHeaderSize: 16 * 1024,
+  /** Longer than load balancers and NGINX keep theirs (60 s), so that never we close one in use. */
+  keepAliveTimeout: 72_000,
+  /** Who vanished without a word, at the other end of a firewall, is found out by the kernel. */
+  keepAlive: true,
+  keepAliveInitialDelay: 30_000,
+  /** Nothing moved for so long: a client that does not read. Above the longest deadline there is. */
+  idleTimeout: 150_000,
+  /** A hundred times what fronts open; of 10 kB each. */
+  maxConnections: 8192,
+} as const;
+
+/** What tells whether this instance is about to leave. */
+export type Draining = { readonly isDraining: boolean };
+
+export type Limits = {
+  readonly [Name in keyof typeof LIMITS]: (typeof LIMITS)[Name] extends boolean ? boolean : number;
+};
+
+/** At the limit of connections those in use are spared: the others are closed, as often as this. */
+const CLEARED_EVERY_MS = 1000;
+
+/** Node's server with what is kept from slow and greedy clients. */
+export function openListener(handler: RequestListener, limits: Limits = LIMITS): Server {
+  const server = createServer(limits, (request, response) => {
+    // Nobody's body is read. Rather than receive all of it for nothing, the connection ends with the reply.
+    if (hasBody(request)) response.shouldKeepAlive = false;
+    handler(request, response);
+  });
+  server.setTimeout(limits.idleTimeout);
+  server.maxConnections = limits.maxConnections;
+  let clearedAt = -Infinity;
+  server.on('drop', () => {
+    if (performance.now() - clearedAt < CLEARED_EVERY_MS) return;
+    clearedAt = performance.now();
+    server.closeIdleConnections();
+  });
+  return server;
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+}
+
+export type ServerOptions = {
+  readonly hits: HitPath;
+  readonly draining: Draining;
+  readonly trustedProxies: TrustedProxies | undefined;
+};
+
+/** The public listener without its routes: limits, timeouts, and an answer to everything else. */
+export function buildServer(
+  logger: FastifyBaseLogger,
+  { hits, draining, trustedProxies }: ServerOptions,
+): FastifyInstance {
+  const server = Fastify({
+    loggerInstance: logger,
+    // One line a request, written when it is answered: see `access-log.ts`.
+    logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: (parent) => parent,
+    genReqId: requestId,
+    frameworkErrors: (_error, request, reply) => {
+      void sendProblem(new AvatarError('path_invalid'), request, reply);
+    },
+    exposeHeadRoutes: true,
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    bodyLimit: 1,
+    trustProxy: trustIn(trustedProxies),
+    serverFactory: (handler) =>
+      openListener((request, response) => {
+        // Says "Connection: close", so that connections are given up by those who use them, between
+        // two requests, instead of being cut when nobody can know whether the next one is on its way.
+        if (draining.isDraining) response.shouldKeepAlive = false;
+        if (!hits.answer(request, response)) handler(request, response);
+      }),
+  });
+  answerProblems(server);
+  return server;
+}

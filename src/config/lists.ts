@@ -1,0 +1,72 @@
+/** The variables that hold lists, read. */
+import { isIP } from 'node:net';
+import { NEGOTIABLE, type NegotiableFormat } from '../avatar/formats.ts';
+import type { TrustedProxies } from '../http/client.ts';
+import { LARGEST_SIZE, SMALLEST_SIZE } from '../avatar/request.ts';
+import { type KeyTemplate, parseTemplates } from '../locator/template.ts';
+
+/** Of networks, as Fastify has them. */
+const KEYWORDS = ['loopback', 'linklocal', 'uniquelocal'];
+const BITS: Readonly<Record<number, number>> = { 4: 32, 6: 128 };
+
+/** `AVATAR_LOCATOR` */
+export function parseLocator(text: string): KeyTemplate[] | 'discourse' | { error: string } {
+  if (text === 'discourse') return 'discourse';
+  const prefix = 'template:';
+  if (!text.startsWith(prefix))
+    return { error: 'must be discourse, or template:… with alternatives behind |' };
+  return parseTemplates(text.slice(prefix.length));
+}
+
+/** `AVATAR_HOSTS` */
+export function parseHosts(text: string): ReadonlySet<string> | { error: string } {
+  const hosts = words(text).map((host) => host.toLowerCase());
+  const wrong = hosts.find((host) => !/^[\w-]+(?:\.[\w-]+)*$/.test(host));
+  return wrong === undefined ? new Set(hosts) : { error: `not a host name: ${wrong}` };
+}
+
+/** `AVATAR_SIZES` */
+export function parseListedSizes(text: string): number[] | 'any' | { error: string } {
+  if (text === 'any') return 'any';
+  const sizes = words(text).map(Number);
+  const allowed = `whole numbers from ${SMALLEST_SIZE} to ${LARGEST_SIZE}, separated by spaces, or any`;
+  const areRight = sizes.every(
+    (size) => Number.isInteger(size) && size >= SMALLEST_SIZE && size <= LARGEST_SIZE,
+  );
+  if (!areRight || sizes.length === 0) return { error: allowed };
+  return sizes.toSorted((a, b) => a - b);
+}
+
+/** `AVATAR_NEGOTIATE` */
+export function parseNegotiable(text: string): NegotiableFormat[] | { error: string } {
+  const formats = words(text).map((word) => NEGOTIABLE.find((format) => format === word));
+  const known = formats.filter((format) => format !== undefined);
+  if (known.length === 0 || new Set(known).size !== formats.length) {
+    return { error: `${NEGOTIABLE.join(' and ')}, or one of them, in the order of preference` };
+  }
+  return known;
+}
+
+/** `AVATAR_TRUSTED_PROXIES` */
+export function parseTrustedProxies(text: string): TrustedProxies | { error: string } {
+  if (/^[1-9]$/.test(text.trim())) return Number(text);
+  const proxies = words(text);
+  const wrong = proxies.find((proxy) => !isNetwork(proxy));
+  if (wrong === undefined && proxies.length > 0) return proxies;
+  return { error: `${FORMS_OF_PROXIES}${wrong === undefined ? '' : `; not ${wrong}`}` };
+}
+
+const FORMS_OF_PROXIES = `addresses, networks as in 10.0.0.0/8, ${KEYWORDS.join(', ')}, or a number from 1 to 9`;
+
+function isNetwork(text: string): boolean {
+  if (KEYWORDS.includes(text)) return true;
+  const [address = '', bits, ...more] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || more.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (BITS[family] ?? 0));
+}
+
+/** Separated by white space; commas and Discourse's bars are as good. */
+function words(text: string): string[] {
+  return text.split(/[\s,|]+/).filter((word) => word !== '');
+}

@@ -1,0 +1,117 @@
+/** The grammar of `AVATAR_ORIGINALS`, which stores in which order, and of `AVATAR_VARIANTS`. */
+import { fileURLToPath } from 'node:url';
+
+export type S3Address = {
+  readonly kind: 's3';
+  readonly bucket: string;
+  /** Empty, or ends with a slash. */
+  readonly prefix: string;
+  readonly region: string | undefined;
+  readonly endpoint: string | undefined;
+  readonly pathStyle: boolean | undefined;
+  readonly accelerate: boolean;
+  readonly dualstack: boolean;
+};
+
+export type FolderAddress = { readonly kind: 'folder'; readonly directory: string };
+
+export type StoreAddress = S3Address | FolderAddress;
+
+const FORMS =
+  's3://BUCKET[/PREFIX][?region=&endpoint=&pathStyle=&accelerate=&dualstack=] or file:DIR';
+const S3_OPTIONS = ['region', 'endpoint', 'pathStyle', 'accelerate', 'dualstack'];
+/** General purpose buckets, access point aliases and the laxer names of other servers. */
+const BUCKET = /^[a-zA-Z0-9][a-zA-Z0-9._-]{1,253}[a-zA-Z0-9]$/;
+
+/** @returns the addresses in order, or what would be right */
+export function parseStores(text: string): StoreAddress[] | { error: string } {
+  const addresses: StoreAddress[] = [];
+  for (const word of text.split(/\s+/).filter((each) => each !== '')) {
+    const address = word.startsWith('s3://') ? parseS3(word) : parseFolder(word);
+    if ('error' in address) return address;
+    addresses.push(address);
+  }
+  return addresses.length === 0 ? { error: `one or more of ${FORMS}` } : addresses;
+}
+
+/** @returns the one bucket for variants, or what would be right */
+export function parseVariantStore(text: string): S3Address | { error: string } {
+  const [word = '', ...others] = text.split(/\s+/).filter((each) => each !== '');
+  if (!word.startsWith('s3://') || others.length > 0) {
+    // In a folder there is no place for what has to be kept with the bytes.
+    return { error: 'one s3://BUCKET[/PREFIX][?…], with the options of AVATAR_ORIGINALS' };
+  }
+  return parseS3(word);
+}
+
+function parseFolder(word: string): FolderAddress | { error: string } {
+  if (word.startsWith('file://')) {
+    try {
+      return { kind: 'folder', directory: fileURLToPath(word) };
+    } catch {
+      return { error: `not a file URL of this machine: ${word}` };
+    }
+  }
+  const directory = word.startsWith('file:') ? word.slice('file:'.length) : '';
+  if (directory === '') return { error: `each must be ${FORMS}` };
+  return { kind: 'folder', directory };
+}
+
+function parseS3(word: string): S3Address | { error: string } {
+  const [location = '', query = ''] = word.slice('s3://'.length).split('?', 2);
+  const slash = location.indexOf('/');
+  const bucket = slash === -1 ? location : location.slice(0, slash);
+  const prefix = slash === -1 ? '' : location.slice(slash + 1).replace(/\/*$/, '/');
+  if (!BUCKET.test(bucket)) return { error: `not the name of a bucket: "${bucket}"` };
+
+  const options = new URLSearchParams(query);
+  const unknown = [...options.keys()].find((name) => !S3_OPTIONS.includes(name));
+  if (unknown !== undefined) {
+    return { error: `unknown option "${unknown}"; there are ${S3_OPTIONS.join(', ')}` };
+  }
+  const pathStyle = flag(options, 'pathStyle');
+  const accelerate = flag(options, 'accelerate');
+  const dualstack = flag(options, 'dualstack');
+  if (pathStyle === null || accelerate === null || dualstack === null) {
+    return { error: 'pathStyle, accelerate and dualstack are true or false' };
+  }
+  const endpoint = options.get('endpoint') ?? undefined;
+  if (endpoint !== undefined && !isHttpUrl(endpoint)) {
+    return { error: `not an http(s) URL: endpoint=${endpoint}` };
+  }
+  if (endpoint !== undefined && accelerate === true) {
+    return { error: 'accelerate is for AWS itself: it cannot go with an endpoint' };
+  }
+  if (pathStyle === true && accelerate === true) {
+    return { error: 'accelerate needs the bucket in the host name: it cannot go with pathStyle' };
+  }
+  return {
+    kind: 's3',
+    bucket,
+    prefix: prefix === '/' ? '' : prefix,
+    region: options.get('region') ?? undefined,
+    endpoint,
+    // Servers other than AWS seldom have a host name for each bucket.
+    pathStyle: pathStyle ?? endpoint !== undefined,
+    accelerate: accelerate ?? false,
+    dualstack: dualstack ?? false,
+  };
+}
+
+function flag(options: URLSearchParams, name: string): boolean | undefined | null {
+  switch (options.get(name)) {
+    case null:
+      return undefined;
+    case '':
+    case 'true':
+      return true;
+    case 'false':
+      return false;
+    default:
+      return null;
+  }
+}
+
+function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+}

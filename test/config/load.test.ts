@@ -1,0 +1,335 @@
+import fc from 'fast-check';
+import Fastify from 'fastify';
+import { describe, expect, it } from 'vitest';
+import { ConfigError, type ConfigIssue } from '../../src/config/error.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { EnvironmentSchema } from '../../src/config/schema.ts';
+import { parseStores } from '../../src/config/stores.ts';
+import { trustIn } from '../../src/http/client.ts';
+
+async function issuesOf(variables: Record<string, string>): Promise<readonly ConfigIssue[]> {
+  try {
+    await loadConfig(variables);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.issues;
+    throw error;
+  }
+  return [];
+}
+
+describe('the configuration', () => {
+  it('has a default for everything: the demo, on all interfaces', async () => {
+    const config = await loadConfig({});
+    expect(config).toMatchObject({
+      listener: { host: '0.0.0.0', port: 8080 },
+      admin: { host: '127.0.0.1', port: 9090 },
+      isDemo: true,
+      hosts: undefined,
+      sizes: undefined,
+      unlistedSize: 'nearest',
+      missing: '404',
+      locator: { kind: 'template' },
+      format: 'png',
+      maxOriginalBytes: 20 * 1024 * 1024,
+      maxPixels: 50e6,
+      deadlineMs: 10_000,
+      basePath: '',
+      cdnUrl: '',
+    });
+    expect(config.memoryBytes).toBeGreaterThanOrEqual(16 * 1024 * 1024);
+    expect(config.memoryBytes).toBeLessThanOrEqual(512 * 1024 * 1024);
+    expect(config.renders).toBeGreaterThanOrEqual(1);
+  });
+
+  it('tells everything that is wrong at once: the variable, its value, what is allowed', async () => {
+    const issues = await issuesOf({
+      PORT: 'eighty',
+      AVATAR_ORIGINALS: 'gs://bucket',
+      AVATAR_SIZES: '24 4000',
+      AVATAR_UNLISTED_SIZE: 'snap',
+      AVATAR_LOCATOR: 'template:{user}/{nonsense}',
+      AVATAR_HOSTS: 'ok.example bad/host',
+      AVATAR_BASE_PATH: 'forum/',
+    });
+    expect(issues.map(({ variable }) => variable).toSorted()).toEqual([
+      'AVATAR_BASE_PATH',
+      'AVATAR_HOSTS',
+      'AVATAR_LOCATOR',
+      'AVATAR_ORIGINALS',
+      'AVATAR_SIZES',
+      'AVATAR_UNLISTED_SIZE',
+      'PORT',
+    ]);
+    const message = new ConfigError(issues).message;
+    expect(message).toContain('PORT="eighty"');
+    expect(message).toContain('must be one of nearest, reject');
+    expect(message).toContain('unknown placeholder {nonsense}');
+    expect(message).toContain('from 8 to 1000');
+  });
+
+  it('takes an empty variable as not set, as compose files have them', async () => {
+    expect(await loadConfig({ AVATAR_ORIGINALS: '', PORT: '', AVATAR_HOSTS: '' })).toMatchObject({
+      isDemo: true,
+      hosts: undefined,
+    });
+  });
+
+  it('names variables that look like ours and are not', async () => {
+    const config = await loadConfig({ AVATAR_ORIGNALS: 's3://b', HOME: '/root' });
+    expect(config.unknownVariables).toEqual(['AVATAR_ORIGNALS']);
+  });
+
+  it('reads lists however they are separated, sizes in order', async () => {
+    const config = await loadConfig({
+      AVATAR_SIZES: '288|24, 48',
+      AVATAR_HOSTS: 'A.example  b.example',
+    });
+    expect(config.sizes).toEqual([24, 48, 288]);
+    expect(config.hosts).toEqual(new Set(['a.example', 'b.example']));
+  });
+
+  it('turns the operators’ listener off with port 0', async () => {
+    expect((await loadConfig({ ADMIN_PORT: '0' })).admin).toBeUndefined();
+  });
+
+  it('fails with a ConfigError only, whatever the variables hold', async () => {
+    const variables = fc.dictionary(
+      fc.constantFrom(...Object.keys(EnvironmentSchema.properties)),
+      fc.oneof(
+        fc.string(),
+        fc.constantFrom('s3://', 's3://b?x', 'file:', 'template:', '-1', '1e9'),
+      ),
+    );
+    await fc.assert(
+      fc.asyncProperty(variables, async (given) => {
+        for (const { variable, allowed } of await issuesOf(given)) {
+          expect(variable in EnvironmentSchema.properties).toBe(true);
+          expect(allowed).not.toBe('');
+        }
+      }),
+    );
+  });
+});
+
+describe('AVATAR_NEGOTIATE', () => {
+  it.each([
+    ['', []],
+    ['webp', ['webp']],
+    ['avif,webp', ['avif', 'webp']],
+    ['webp avif', ['webp', 'avif']],
+  ])('takes %j in that order', async (value, negotiate) => {
+    expect((await loadConfig({ AVATAR_NEGOTIATE: value })).negotiate).toEqual(negotiate);
+  });
+
+  it.each(['png', 'webp,jpg', 'WebP', 'webp,webp', 'image/webp', ','])(
+    'refuses %j',
+    async (value) => {
+      expect(await issuesOf({ AVATAR_NEGOTIATE: value })).toMatchObject([
+        { variable: 'AVATAR_NEGOTIATE', allowed: expect.stringContaining('avif and webp') },
+      ]);
+    },
+  );
+});
+
+describe('AVATAR_TRUSTED_PROXIES', () => {
+  it.each([
+    ['', undefined],
+    ['2', 2],
+    ['loopback, 10.0.0.0/8 2001:db8::/32', ['loopback', '10.0.0.0/8', '2001:db8::/32']],
+    ['192.0.2.1', ['192.0.2.1']],
+  ])('takes %j', async (value, trustedProxies) => {
+    expect(await loadConfig({ AVATAR_TRUSTED_PROXIES: value })).toMatchObject({ trustedProxies });
+  });
+
+  it.each(['all', '0', '10', '10.0.0.0/33', '10.0.0.0/', '10.0.0/8', 'loopback/8', '::/129', ','])(
+    'refuses %j',
+    async (value) => {
+      expect(await issuesOf({ AVATAR_TRUSTED_PROXIES: value })).toMatchObject([
+        { variable: 'AVATAR_TRUSTED_PROXIES', allowed: expect.stringContaining('loopback') },
+      ]);
+    },
+  );
+
+  it('takes nothing that the listener would not', async () => {
+    const part = fc.oneof(fc.ipV4(), fc.ipV6(), fc.constantFrom('loopback', 'x', '/', '8', '128'));
+    const value = fc.array(part, { maxLength: 4 }).map((parts) => parts.join('/'));
+    await fc.assert(
+      fc.asyncProperty(value, async (value) => {
+        const issues = await issuesOf({ AVATAR_TRUSTED_PROXIES: value });
+        if (issues.length > 0) return;
+        const { trustedProxies } = await loadConfig({ AVATAR_TRUSTED_PROXIES: value });
+        expect(() => Fastify({ trustProxy: trustIn(trustedProxies) })).not.toThrow();
+      }),
+    );
+  });
+});
+
+describe('AVATAR_ORIGINALS', () => {
+  it('takes buckets and folders, in order, with their options', async () => {
+    const config = await loadConfig({
+      AVATAR_ORIGINALS:
+        's3://seoul/forum/?region=ap-northeast-2&accelerate=true s3://old?endpoint=http://127.0.0.1:9000 file:/srv/a',
+    });
+    expect(config.originals).toEqual([
+      {
+        kind: 's3',
+        bucket: 'seoul',
+        prefix: 'forum/',
+        region: 'ap-northeast-2',
+        endpoint: undefined,
+        pathStyle: false,
+        accelerate: true,
+        dualstack: false,
+      },
+      {
+        kind: 's3',
+        bucket: 'old',
+        prefix: '',
+        region: undefined,
+        endpoint: 'http://127.0.0.1:9000',
+        pathStyle: true,
+        accelerate: false,
+        dualstack: false,
+      },
+      { kind: 'folder', directory: '/srv/a' },
+    ]);
+  });
+
+  it.each([
+    ['an unknown option', 's3://bucket?pathstyle=true', 'unknown option "pathstyle"'],
+    ['no bucket', 's3://', 'not the name of a bucket'],
+    ['a flag that is none', 's3://bucket?accelerate=maybe', 'true or false'],
+    ['an endpoint that is no URL', 's3://bucket?endpoint=minio:9000', 'not an http(s) URL'],
+    ['acceleration of another server', 's3://bucket?accelerate&endpoint=http://h', 'accelerate'],
+    ['acceleration with path style', 's3://bucket?accelerate&pathStyle', 'accelerate'],
+    ['a folder without a name', 'file:', 'file:DIR'],
+    ['a file URL of another machine', 'file://host/dir', 'not a file URL'],
+    ['white space', '   ', 'one or more'],
+  ])('refuses %s and says why', async (_what, value, why) => {
+    const [issue] = await issuesOf({ AVATAR_ORIGINALS: value });
+    expect(issue?.variable).toBe('AVATAR_ORIGINALS');
+    expect(issue?.allowed).toContain(why);
+  });
+});
+
+describe('AVATAR_VARIANTS', () => {
+  it('is one bucket, and none unless it is set', async () => {
+    expect((await loadConfig({})).variants).toBeUndefined();
+    const { variants } = await loadConfig({
+      AVATAR_VARIANTS: 's3://faces/v?endpoint=http://127.0.0.1:9000',
+    });
+    expect(variants).toMatchObject({
+      bucket: 'faces',
+      prefix: 'v/',
+      endpoint: 'http://127.0.0.1:9000',
+      pathStyle: true,
+    });
+  });
+
+  it.each([
+    ['a folder', 'file:/srv/a', 'one s3://'],
+    ['two buckets', 's3://aaa s3://bbb', 'one s3://'],
+    ['no bucket', 's3://', 'not the name of a bucket'],
+  ])('refuses %s and says why', async (_what, value, why) => {
+    const [issue] = await issuesOf({ AVATAR_VARIANTS: value });
+    expect(issue?.variable).toBe('AVATAR_VARIANTS');
+    expect(issue?.allowed).toContain(why);
+  });
+});
+
+describe('the address of a bucket', () => {
+  it('is refused, or has a name, a prefix and an endpoint that can be asked', () => {
+    const part = fc.oneof(
+      fc.string({ maxLength: 8 }),
+      fc.constantFrom('bucket', 'a-b.c', '..', '%2e%2e', '//', '@', 'user:secret@host', '\t', 'é'),
+    );
+    const option = fc
+      .tuple(
+        fc.constantFrom('region', 'endpoint', 'pathStyle', 'accelerate', 'dualstack', 'acl'),
+        fc.oneof(
+          part,
+          fc.constantFrom('true', 'false', '', 'http://h:1', 'https://[::1]/x', 'ftp://h'),
+        ),
+      )
+      .map(([name, value]) => `${name}=${value}`);
+    const address = fc
+      .tuple(part, fc.array(part, { maxLength: 3 }), fc.array(option, { maxLength: 3 }))
+      .map(([bucket, path, query]) => `s3://${[bucket, ...path].join('/')}?${query.join('&')}`);
+    fc.assert(
+      fc.property(address, (text) => {
+        const found = parseStores(text);
+        if ('error' in found) return;
+        for (const store of found) {
+          if (store.kind !== 's3') continue;
+          expect(store.bucket).toMatch(/^[a-zA-Z0-9][a-zA-Z0-9._-]+[a-zA-Z0-9]$/);
+          expect(store.prefix).toMatch(/^$|[^/]\/$/);
+          expect(new URL(store.endpoint ?? 'http://aws').host).not.toBe('');
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+describe('AVATAR_LOCATOR=discourse', () => {
+  const url = 'postgres://reader:hunter2@db/discourse';
+
+  it('brings the defaults of Discourse', async () => {
+    const config = await loadConfig({ AVATAR_LOCATOR: 'discourse', AVATAR_DISCOURSE_URL: url });
+    expect(config).toMatchObject({
+      locator: { kind: 'discourse', localPrefix: '', foundMs: 300_000, notFoundMs: 30_000 },
+      missing: 'blank',
+      format: 'original',
+      sizes: undefined,
+    });
+  });
+
+  it('leaves what is set as it is set', async () => {
+    const config = await loadConfig({
+      AVATAR_LOCATOR: 'discourse',
+      AVATAR_DISCOURSE_URL: url,
+      AVATAR_MISSING: 'letter',
+      AVATAR_FORMAT: 'png',
+      AVATAR_SIZES: 'any',
+    });
+    expect(config).toMatchObject({ missing: 'letter', format: 'png', sizes: 'any' });
+  });
+
+  it('needs a database', async () => {
+    const [issue] = await issuesOf({ AVATAR_LOCATOR: 'discourse' });
+    expect(issue).toMatchObject({ variable: 'AVATAR_DISCOURSE_URL' });
+  });
+
+  it('takes one database or a file of several, not both', async () => {
+    const issues = await issuesOf({
+      AVATAR_LOCATOR: 'discourse',
+      AVATAR_DISCOURSE_URL: url,
+      AVATAR_SITES: 'test/config/sites.json',
+    });
+    expect(issues).toMatchObject([{ variable: 'AVATAR_SITES' }]);
+  });
+
+  it('reads the file of sites, and says where it is wrong', async () => {
+    const config = await loadConfig({
+      AVATAR_LOCATOR: 'discourse',
+      AVATAR_SITES: 'test/config/sites.json',
+    });
+    expect(config.locator).toMatchObject({ sites: { default: { name: 'one' } } });
+    const [missing] = await issuesOf({
+      AVATAR_LOCATOR: 'discourse',
+      AVATAR_SITES: '/nowhere.json',
+    });
+    expect(missing?.allowed).toContain('cannot be read');
+    const [wrong] = await issuesOf({ AVATAR_LOCATOR: 'discourse', AVATAR_SITES: 'package.json' });
+    expect(wrong?.allowed).toContain('sites');
+  });
+
+  it('never shows the password', async () => {
+    const issues = await issuesOf({
+      AVATAR_LOCATOR: 'discourse',
+      AVATAR_DISCOURSE_URL: 'mysql://u:hunter2@h/d',
+    });
+    expect(issues).toHaveLength(1);
+    expect(new ConfigError(issues).message).not.toContain('hunter2');
+  });
+});

@@ -1,0 +1,50 @@
+import { AvatarError } from '../errors.ts';
+
+/** Probes are asked every second or so, by several balancers; the store is asked this often. */
+const PROBE_EVERY_MS = 5000;
+/** After one that failed, so that recovery is soon seen. */
+const PROBE_AGAIN_MS = 1000;
+const PROBE_TIMEOUT_MS = 3000;
+
+/** What is probed: the originals. */
+type Probed = { probe(signal: AbortSignal): Promise<void> };
+
+/** Whether new requests should come here: not while draining, nor when originals can't be reached. */
+export class OriginalsReadiness {
+  readonly #originals: Probed;
+  #isDraining = false;
+  #probe: Promise<void> | undefined;
+  #probeAgainAt = -Infinity;
+
+  constructor(originals: Probed) {
+    this.#originals = originals;
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  /** @throws AvatarError */
+  async check(): Promise<void> {
+    if (this.#isDraining) throw new AvatarError('shutting_down');
+    const now = performance.now();
+    if (this.#probe === undefined || now > this.#probeAgainAt) {
+      this.#probeAgainAt = now + PROBE_EVERY_MS;
+      this.#probe = this.#originals.probe(AbortSignal.timeout(PROBE_TIMEOUT_MS));
+      // Those who ask hear of it; with none waiting at the moment nobody needs to.
+      this.#probe.catch(() => {
+        this.#probeAgainAt = performance.now() + PROBE_AGAIN_MS;
+      });
+    }
+    try {
+      await this.#probe;
+    } catch (error) {
+      if (error instanceof AvatarError) throw error;
+      throw new AvatarError('originals_unavailable', { detail: 'the probe failed', cause: error });
+    }
+  }
+}

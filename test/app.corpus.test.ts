@@ -1,0 +1,127 @@
+/** Every picture there is, to the service as operators run it, by the way every original takes. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { processTree, residentMegabytes, treeCpuSeconds } from '../bench/support/cpu.ts';
+import { whileWatching } from '../bench/support/watch.ts';
+import { createFolder } from './support/app.ts';
+import { card, distance, distanceFromCard, lookAt } from './support/cards.ts';
+import { type Case, hasCorpus, loadCases } from './support/corpus.ts';
+import { type Service, startService } from './support/service.ts';
+
+const CACHE_MB = 16;
+/** What pictures may add to the memory of all processes together. */
+const ROOM_MB = 300;
+/** Of all processes together, for one picture. */
+const MOST_CPU_SECONDS = 2;
+const SIZE = 90;
+/** Of 255: the noise on some cards stays below it; what is turned or of another gamut does not. */
+const OFF_COLOUR = 45;
+
+let folder: Awaited<ReturnType<typeof createFolder>>;
+let service: Service;
+let cases: readonly Case[];
+let idleMegabytes: number;
+
+beforeAll(async () => {
+  cases = await loadCases();
+  folder = await createFolder({ 'h/good/1': await card(300, 300).jpeg().toBuffer() });
+  for (const [index, { bytes }] of cases.entries()) await folder.put(`h/case-${index}/1`, bytes);
+  service = await startService({
+    AVATAR_ORIGINALS: `file:${folder.directory}`,
+    AVATAR_MEMORY_MB: String(CACHE_MB),
+    AVATAR_RENDERS: '2',
+    LOG_LEVEL: 'error',
+  });
+  await service.ready();
+  await requireGoodAnswer(SIZE);
+  idleMegabytes = megabytes();
+}, 60_000);
+
+afterAll(async () => {
+  service.child.kill('SIGTERM');
+  await service.exited;
+  await folder.remove();
+});
+
+describe(`each of the pictures ${hasCorpus ? 'collected' : 'made here'}`, () => {
+  it('is answered as it should be, in little time and memory, and the next one too', async () => {
+    const mistakes: string[] = [];
+    const seen: number[] = [];
+    for (const [index, picture] of cases.entries()) {
+      const before = treeCpuSeconds(pid());
+      const { result: reply, seen: memory } = await whileWatching(megabytes, 15, () =>
+        ask(`case-${index}`, SIZE),
+      );
+      const cpu = treeCpuSeconds(pid()) - before;
+      seen.push(...memory);
+      const complaint = await complaintOf(picture, reply);
+      if (complaint !== undefined) mistakes.push(`${picture.name}: ${complaint}`);
+      if (cpu > MOST_CPU_SECONDS) mistakes.push(`${picture.name}: ${cpu} s of CPU`);
+      // Another size each time: it is read, decoded and encoded anew.
+      if (index % 10 === 0) await requireGoodAnswer(8 + (index % 900));
+    }
+    expect(mistakes).toEqual([]);
+    expect(Math.max(...seen) - idleMegabytes).toBeLessThan(CACHE_MB + ROOM_MB);
+    expect(cases.length).toBeGreaterThan(30);
+  }, 300_000);
+});
+
+describe('the heaviest of them', () => {
+  it('all at once take no more memory than one by one, and renderers come through', async () => {
+    const heavy = heaviest(16);
+    const { result: replies, seen } = await whileWatching(megabytes, 15, () =>
+      // Another size than before: nothing of it is cached.
+      Promise.all(heavy.map((index) => ask(`case-${index}`, SIZE + 1))),
+    );
+    for (const { status } of replies) expect([200, 422, 503]).toContain(status);
+    expect(Math.max(...seen) - idleMegabytes).toBeLessThan(CACHE_MB + ROOM_MB);
+    expect(service.output()).not.toContain('a renderer died');
+    await requireGoodAnswer(SIZE + 1);
+  }, 60_000);
+});
+
+type Reply = { readonly status: number; readonly body: Buffer };
+
+async function ask(user: string, size: number): Promise<Reply> {
+  const reply = await fetch(`${service.url}/user_avatar/h/${user}/${size}/1.png`);
+  return { status: reply.status, body: Buffer.from(await reply.arrayBuffer()) };
+}
+
+async function requireGoodAnswer(size: number): Promise<void> {
+  const { status, body } = await ask('good', size);
+  expect(status).toBe(200);
+  const picture = await lookAt(body);
+  expect([picture.width, picture.height]).toEqual([size, size]);
+  expect(distanceFromCard(picture.corners)).toBeLessThan(OFF_COLOUR);
+}
+
+/** What is wrong with the answer, if anything is. */
+async function complaintOf(picture: Case, { status, body }: Reply): Promise<string | undefined> {
+  if (status === 200) {
+    if (picture.strict && picture.expected === 'reject' && !picture.dangerous) return 'accepted';
+    const shown = await lookAt(body);
+    if (shown.width !== SIZE || shown.height !== SIZE) return 'of the wrong size';
+    if (picture.corners === undefined) return undefined;
+    const difference = distance(shown.corners, picture.corners);
+    return difference > OFF_COLOUR ? `corners are off by ${difference}` : undefined;
+  }
+  const text = body.toString();
+  if (status !== 422 || !/"code":"original_\w+"/.test(text)) return `${status} ${text}`;
+  return picture.strict && picture.expected === 'ok' ? `refused: ${text}` : undefined;
+}
+
+/** By what their headers promise, damaged ones aside. */
+function heaviest(count: number): number[] {
+  return cases
+    .map(({ width, height }, index) => ({ pixels: (width ?? 0) * (height ?? 0), index }))
+    .toSorted((a, b) => b.pixels - a.pixels)
+    .slice(0, count)
+    .map(({ index }) => index);
+}
+
+function pid(): number {
+  return service.child.pid ?? 0;
+}
+
+function megabytes(): number {
+  return processTree(pid()).reduce((sum, each) => sum + residentMegabytes(each), 0);
+}

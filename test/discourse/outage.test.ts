@@ -1,0 +1,112 @@
+/** The database goes, and S3 with it: what is still shown, and how it comes back. */
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { TestApp } from '../support/app.ts';
+import { avatar, BLANK, elsewhere, type Reply, see, type Seen, useForum } from './fixture.ts';
+
+const forum = useForum();
+let app: TestApp;
+
+beforeAll(async () => {
+  app = await forum().start();
+});
+
+afterEach(() => forum().s3.proxy.heal());
+
+async function get(path: string, on = app): Promise<Reply> {
+  return await on.server.inject(`/user_avatar/default/${path}.png`);
+}
+
+async function ask(path: string, on = app): Promise<Seen> {
+  return await see(await get(path, on));
+}
+
+const BOB = 'bob/48/10_2';
+
+describe('a database that is down', () => {
+  it('stops nothing that is known, refuses the rest for a while, and heals by itself', async () => {
+    const { postgres, s3 } = forum();
+    expect(await ask(BOB)).toMatchObject(avatar(10, 48));
+    expect(await ask('zed/48/10_2')).toMatchObject(BLANK);
+    await postgres.kill();
+    try {
+      expect(await ask(BOB)).toMatchObject(avatar(10, 48));
+      expect(await ask('BOB/48/10')).toMatchObject(avatar(10, 48));
+      expect(await ask('bob/96/10_2')).toMatchObject(avatar(10, 96));
+      expect(await ask('bob/97/10_2')).toMatchObject(
+        elsewhere('/user_avatar/default/bob/96/10_2.png'),
+      );
+      expect(await ask('zed/96/10_2')).toMatchObject(BLANK);
+      expect(await ask('anybody/48/0_2')).toMatchObject(BLANK);
+
+      const refused = await get('anna.b-c_d/48/30_2');
+      expect(refused.statusCode).toBe(503);
+      expect(refused.headers).toMatchObject({
+        'cache-control': 'no-store',
+        'content-type': 'application/problem+json',
+        'retry-after': expect.stringMatching(/^[1-9]\d*$/),
+      });
+      expect(refused.json()).toMatchObject({ code: 'directory_unavailable' });
+      expect(refused.body).not.toMatch(/127\.0\.0\.1|postgres|ECONN/);
+      expect(app.lines.some(({ msg }) => msg === 'the database is in trouble')).toBe(true);
+
+      // And now S3 too.
+      s3.proxy.inject({ kind: 'reset' });
+      const held = await get(BOB);
+      expect(await see(held)).toMatchObject(avatar(10, 48));
+      const headers = { 'if-none-match': String(held.headers['etag']) };
+      const url = '/user_avatar/default/bob/48/10_2.png';
+      expect((await app.server.inject({ url, headers })).statusCode).toBe(304);
+      expect((await app.server.inject({ method: 'HEAD', url })).statusCode).toBe(200);
+      expect(await ask('bob/48/12_2')).toMatchObject({ status: 503, cacheControl: 'no-store' });
+      expect((await app.server.inject('/letter_avatar/bob/48/5_0.png')).statusCode).toBe(200);
+    } finally {
+      s3.proxy.heal();
+      await postgres.restart();
+    }
+    await expect
+      .poll(() => ask('anna.b-c_d/48/30_2'), { timeout: 10_000 })
+      .toMatchObject(avatar(30, 48));
+    expect(await ask('bob/48/12_2')).toMatchObject(avatar(12, 48));
+  });
+
+  it('may be down at the start: then letters are shown, and avatars once it is up', async () => {
+    const { postgres, start } = forum();
+    await postgres.kill();
+    let early: TestApp;
+    try {
+      early = await start();
+      expect(await ask(BOB, early)).toMatchObject({ status: 503, cacheControl: 'no-store' });
+      // Discourse's own sizes, until the forum can be asked for its.
+      expect(await ask('bob/97/10_2', early)).toMatchObject({ status: 302 });
+      expect((await early.server.inject('/letter_avatar/bob/48/5_0.png')).statusCode).toBe(200);
+    } finally {
+      await postgres.restart();
+    }
+    await expect.poll(() => ask(BOB, early), { timeout: 10_000 }).toMatchObject(avatar(10, 48));
+  });
+});
+
+describe('a database that hangs', () => {
+  it('makes nobody wait for what is in memory, however old the answers are', async () => {
+    const { postgres, start } = forum();
+    const hasty = await start({ AVATAR_FOUND_SECONDS: '1' });
+    expect(await ask(BOB, hasty)).toMatchObject(avatar(10, 48));
+    await postgres.freeze();
+    try {
+      await new Promise((resolve) => {
+        setTimeout(resolve, 1100);
+      });
+      const order: string[] = [];
+      const unknown = ask('anna.b-c_d/48/30_2', hasty).finally(() => order.push('unknown'));
+      const held = ask(BOB, hasty).finally(() => order.push('held'));
+      expect(await held).toMatchObject(avatar(10, 48));
+      expect(order).toEqual(['held']);
+      expect(await unknown).toMatchObject({ status: 503, cacheControl: 'no-store' });
+    } finally {
+      postgres.thaw();
+    }
+    await expect
+      .poll(() => ask('anna.b-c_d/48/30_2', hasty), { timeout: 10_000 })
+      .toMatchObject(avatar(30, 48));
+  });
+});

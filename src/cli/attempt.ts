@@ -1,0 +1,30 @@
+/** What becomes of work on one avatar, when others follow whatever happens. */
+import { AvatarError } from '../errors.ts';
+import { patiently } from './patience.ts';
+
+export type Attempt<Done> =
+  | { readonly kind: 'done'; readonly done: Done }
+  /** The avatar is to blame. */
+  | { readonly kind: 'broken'; readonly error: AvatarError }
+  /** Not for want of trying: who was to answer did not. */
+  | { readonly kind: 'unanswered'; readonly error: AvatarError };
+
+/** @throws the signal's reason */
+export async function attempt<Done>(
+  signal: AbortSignal,
+  work: () => Promise<Done>,
+): Promise<Attempt<Done>> {
+  try {
+    return { kind: 'done', done: await patiently(signal, work) };
+  } catch (thrown) {
+    signal.throwIfAborted();
+    const error = AvatarError.from(thrown);
+    const isItsOwn = error.isVerdict || error.code === 'render_timeout';
+    return { kind: isItsOwn ? 'broken' : 'unanswered', error };
+  }
+}
+
+/** What exactly, for who can mend it. */
+export function detailOf({ detail, cause, message }: AvatarError): string {
+  return detail ?? (cause instanceof Error ? cause.message : message);
+}

@@ -1,0 +1,164 @@
+/** `avatar-proxy audit`: every avatar looked at before somebody misses one. */
+import { type Config, loadConfig } from '../config/load.ts';
+import { AvatarError } from '../errors.ts';
+import type { CurrentAvatar, Walk } from '../locator/walk.ts';
+import { type Attempt, attempt, detailOf } from './attempt.ts';
+import type { Call, Command } from './command.ts';
+import { EXIT, type ExitCode } from './exit.ts';
+import { Journal } from './journal.ts';
+import type { Output } from './output.ts';
+import { openParts, type Parts, RENDERED_WITHIN_MS } from './parts.ts';
+import { count } from './progress.ts';
+import { openWalk, readSelection, SELECTION_OPTIONS, storesOf } from './selection.ts';
+import { goOnTour, PASSED_OVER, VISITED } from './tour.ts';
+
+const DEFAULT_FILE = 'avatar-audit.csv';
+const DEFAULT_RATE = 200;
+const HEAD = ['site', 'user', 'id', 'cause', 'detail', 'key'];
+/** Decoding is what is tested: the smaller, the faster. */
+const SIZE = 24;
+
+export const audit: Command = {
+  name: 'audit',
+  summary: 'read and decode every current avatar, and list those that are broken',
+  details: [
+    'Walks the avatars of all users of a Discourse database, or with a template every key there is,\n' +
+      'reads each original from the configured stores and decodes it. Writes nothing but its own files.',
+    'Exit code 0 when all are sound, 1 when some are broken, 2 when it could not go on. Run it again to\n' +
+      'go on where it was stopped, by whatever.',
+  ],
+  options: {
+    csv: {
+      value: 'FILE',
+      description: `where broken avatars are listed; default ${DEFAULT_FILE}; FILE.state says how far it is`,
+    },
+    rate: { value: 'N', description: `objects read a second at the most; default ${DEFAULT_RATE}` },
+    ...SELECTION_OPTIONS,
+  },
+  async run(call): Promise<ExitCode> {
+    const config = await loadConfig(call.variables);
+    const walk = await openWalk(config, readSelection(call.values));
+    try {
+      return await auditAll(config, walk, call);
+    } finally {
+      await walk.close();
+    }
+  },
+};
+
+async function auditAll(config: Config, walk: Walk, call: Call): Promise<ExitCode> {
+  const { values, output, signal } = call;
+  const file = values.text('csv') ?? DEFAULT_FILE;
+  const rate = values.number('rate') ?? DEFAULT_RATE;
+  const journal = await Journal.open({
+    file: `${file}.state`,
+    of: JSON.stringify(['audit', storesOf(config), walk.name]),
+    csv: { file, head: HEAD },
+  });
+  try {
+    if (journal.isFinished) {
+      output.remark(`${file} is finished: name another file to begin anew`);
+    } else {
+      const parts = await openParts(config, { rate, output });
+      try {
+        await parts.probe(signal);
+        await goOnTour({
+          walk,
+          journal,
+          output,
+          signal,
+          atOnce: parts.atOnce,
+          visit: (avatar) => attempt(signal, () => decode(avatar, parts, signal)),
+          record: (avatar, result) => record(journal, output, avatar, result),
+          remark: () => `${count(brokenIn(journal))} broken`,
+        });
+      } finally {
+        await parts.close();
+      }
+    }
+    return summarise(journal, file, output);
+  } finally {
+    await journal.close();
+  }
+}
+
+/** As for a request, without what comes after. */
+async function decode(
+  { site, user, keys }: CurrentAvatar,
+  { originals, vectors, inspector, renderer }: Parts,
+  signal: AbortSignal,
+): Promise<void> {
+  if (keys.length === 0) {
+    throw new AvatarError('avatar_missing', { detail: 'the upload is gone, or its URL is no use' });
+  }
+  const original = await originals.read(keys, { signal });
+  if (original === undefined || original === 'unchanged') {
+    throw new AvatarError('avatar_missing', { detail: `in no store: ${keys.join(' ')}` });
+  }
+  const { bytes, identity } = original;
+  if (vectors.accepts(bytes)) return;
+  const inspected = inspector.inspect(bytes);
+  const dueAt = performance.now() + RENDERED_WITHIN_MS;
+  await renderer.render(
+    {
+      original: inspected,
+      size: SIZE,
+      format: 'png',
+      identity,
+      site,
+      client: 'audit',
+      user,
+      dueAt,
+    },
+    signal,
+  );
+  original.release?.();
+}
+
+const BROKEN = 'broken: ';
+
+function record(
+  journal: Journal,
+  output: Output,
+  { site, user, id, keys }: CurrentAvatar,
+  result: Attempt<void>,
+): readonly string[] | undefined {
+  if (result.kind === 'done') return undefined;
+  const { code: cause } = result.error;
+  const detail = detailOf(result.error);
+  journal.count(BROKEN + cause);
+  output.tellPrograms({ event: 'broken', site, user, id, cause, detail, keys });
+  return [site, user, id, cause, detail, keys[0] ?? ''];
+}
+
+function summarise({ counts }: Journal, file: string, output: Output): ExitCode {
+  const causes = [...counts]
+    .filter(([name]) => name.startsWith(BROKEN))
+    .map(([name, avatars]) => [name.slice(BROKEN.length), avatars] as const)
+    .toSorted(([, a], [, b]) => b - a);
+  const [checked, passedOver] = [counts.get(VISITED) ?? 0, counts.get(PASSED_OVER) ?? 0];
+  const broken = brokenIn({ counts });
+  output.tell(
+    {
+      event: 'end',
+      checked,
+      broken,
+      causes: Object.fromEntries(causes),
+      passedOver,
+      csv: file,
+    },
+    [
+      `${count(checked)} avatars checked, ${count(broken)} broken`,
+      ...causes.map(([cause, avatars]) => `${count(avatars).padStart(8)}  ${cause}`),
+      ...(passedOver === 0 ? [] : [`${count(passedOver)} keys are no avatars by AVATAR_LOCATOR`]),
+      ...(broken === 0 ? [] : [`They are listed in ${file}`]),
+    ].join('\n'),
+  );
+  return broken === 0 ? EXIT.ok : EXIT.findings;
+}
+
+function brokenIn({ counts }: Pick<Journal, 'counts'>): number {
+  let sum = 0;
+  for (const [name, avatars] of counts) if (name.startsWith(BROKEN)) sum += avatars;
+  return sum;
+}

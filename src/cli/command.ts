@@ -1,0 +1,122 @@
+/** What a command is, how its arguments are read, and how it describes itself. */
+import { parseArgs } from 'node:util';
+import type { ExitCode } from './exit.ts';
+import type { Output } from './output.ts';
+
+export type Option = {
+  /** What stands for its value in the help; none: a flag. */
+  readonly value?: string;
+  readonly description: string;
+};
+
+export type Command = {
+  readonly name: string;
+  /** What follows the name, without options: `check|print`. */
+  readonly operands?: string;
+  readonly summary: string;
+  /** Paragraphs of the help. */
+  readonly details: readonly string[];
+  readonly options: Readonly<Record<string, Option>>;
+  run(call: Call): Promise<ExitCode>;
+};
+
+/** One call of a command, with all it may know of its surroundings. */
+export type Call = {
+  readonly values: Values;
+  readonly operands: readonly string[];
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  readonly output: Output;
+  /** Aborts at Ctrl-C. */
+  readonly signal: AbortSignal;
+};
+
+/** It was called in a way that makes no sense. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+const COMMON: Readonly<Record<string, Option>> = {
+  json: { description: 'one JSON object a line, for programs' },
+  help: { description: 'this' },
+};
+
+/** @throws UsageError */
+export function readArguments(
+  command: Command,
+  args: readonly string[],
+): { values: Values; operands: readonly string[] } {
+  const options = Object.fromEntries(
+    Object.entries({ ...command.options, ...COMMON }).map(([name, { value }]) => [
+      name,
+      { type: value === undefined ? ('boolean' as const) : ('string' as const) },
+    ]),
+  );
+  try {
+    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+    if (command.operands === undefined && positionals.length > 0) {
+      throw new UsageError(`${command.name} takes no "${positionals.join(' ')}"`);
+    }
+    return { values: new Values(values), operands: positionals };
+  } catch (error) {
+    if (error instanceof TypeError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+export function help(command: Command): string {
+  const rows = Object.entries({ ...command.options, ...COMMON }).map(
+    ([name, { value, description }]) =>
+      [`--${name}${value === undefined ? '' : ` ${value}`}`, description] as const,
+  );
+  return [
+    `avatar-proxy ${command.name} ${command.operands === undefined ? '' : `${command.operands} `}[options]`,
+    '',
+    ...command.details.flatMap((paragraph) => [paragraph, '']),
+    columns(rows),
+  ].join('\n');
+}
+
+/** Two columns, the first as wide as it has to be. */
+export function columns(rows: ReadonlyArray<readonly [string, string]>): string {
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}\n`).join('');
+}
+
+/** The options of a call, read as what they are to be. Each throws a UsageError for what is not. */
+export class Values {
+  readonly #given: Readonly<Record<string, unknown>>;
+
+  constructor(given: Readonly<Record<string, unknown>>) {
+    this.#given = given;
+  }
+
+  has(name: string): boolean {
+    return this.#given[name] !== undefined;
+  }
+
+  text(name: string): string | undefined {
+    const value = this.#given[name];
+    return typeof value === 'string' ? value : undefined;
+  }
+
+  /** Above 0. */
+  number(name: string): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const value = Number(text);
+    if (!Number.isFinite(value) || value <= 0)
+      throw new UsageError(`--${name} is a number above 0`);
+    return value;
+  }
+
+  /** Without a time of day, that day's beginning in UTC. */
+  date(name: string): Date | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const date = new Date(text);
+    if (!/^\d{4}-\d\d-\d\d/.test(text) || Number.isNaN(date.getTime())) {
+      throw new UsageError(`--${name} is a date: 2026-01-31 or 2026-01-31T12:00:00Z`);
+    }
+    return date;
+  }
+}

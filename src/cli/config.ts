@@ -1,0 +1,68 @@
+/** `avatar-proxy config`: what the service would be started with. */
+import { loadConfig } from '../config/load.ts';
+import { redactVariable } from '../config/redact.ts';
+import { EnvironmentSchema } from '../config/schema.ts';
+import { type Call, type Command, UsageError } from './command.ts';
+import { EXIT, type ExitCode } from './exit.ts';
+
+export const config: Command = {
+  name: 'config',
+  operands: 'check|print',
+  summary: 'check the configuration, or print it without its secrets',
+  details: [
+    'check: exit code 0 when it can be used, 1 when a variable is unknown, 78 when it cannot be used.',
+    'print: each variable with its value; passwords, tokens and keys are left out.',
+  ],
+  options: {},
+  async run(call): Promise<ExitCode> {
+    const [what, ...more] = call.operands;
+    if (more.length === 0 && what === 'check') return await check(call);
+    if (more.length === 0 && what === 'print') return await print(call);
+    throw new UsageError('config check, or config print');
+  },
+};
+
+async function check({ variables, output }: Call): Promise<ExitCode> {
+  const { unknownVariables } = await loadConfig(variables);
+  for (const variable of unknownVariables) {
+    output.tell({ event: 'unknown', variable }, `${variable} is no variable of this version`);
+  }
+  const isFine = unknownVariables.length === 0;
+  output.tell(
+    { event: 'usable', unknown: unknownVariables.length },
+    'The configuration can be used',
+  );
+  return isFine ? EXIT.ok : EXIT.findings;
+}
+
+type Property = { readonly default?: string | number; readonly documentedDefault?: string };
+
+async function print({ variables, output }: Call): Promise<ExitCode> {
+  await loadConfig(variables);
+  for (const [variable, property] of Object.entries<Property>(EnvironmentSchema.properties)) {
+    const given = variables[variable];
+    if (given !== undefined && given !== '') {
+      const value = redactVariable(variable, given);
+      output.tell(
+        { event: 'variable', variable, value, from: 'environment' },
+        `${variable}=${value}`,
+      );
+    } else {
+      const value = property.documentedDefault ?? String(property.default ?? '');
+      output.tell(
+        { event: 'variable', variable, value, from: 'default' },
+        `# ${variable}=${value}`,
+      );
+    }
+  }
+  // What the SDK reads decides as much as what is ours.
+  const ofAws = Object.keys(variables).filter((name) => name.startsWith('AWS_'));
+  for (const variable of ofAws.toSorted()) {
+    const value = redactVariable(variable, variables[variable] ?? '');
+    output.tell(
+      { event: 'variable', variable, value, from: 'environment' },
+      `${variable}=${value}`,
+    );
+  }
+  return EXIT.ok;
+}

@@ -1,0 +1,27 @@
+/** What `doctor` says of one thing it has looked at. */
+
+export type Finding = {
+  /** What was looked at: `s3://bucket region`. */
+  readonly check: string;
+  /** A hint is worth knowing, a warning worth mending. */
+  readonly state: 'ok' | 'hint' | 'warning' | 'broken';
+  readonly says: string;
+  /** One line: how to mend it, or make it better. */
+  readonly mend?: string;
+};
+
+export function ok(check: string, says: string): Finding {
+  return { check, state: 'ok', says };
+}
+
+export function hint(check: string, says: string, mend: string): Finding {
+  return { check, state: 'hint', says, mend };
+}
+
+export function warning(check: string, says: string, mend: string): Finding {
+  return { check, state: 'warning', says, mend };
+}
+
+export function broken(check: string, says: string, mend: string): Finding {
+  return { check, state: 'broken', says, mend };
+}

@@ -1,0 +1,210 @@
+/**
+ * How far a long walk is and what it found, so that it can go on after anything, `kill -9` included:
+ * a small file that says how far, and a CSV of which it says how much holds. Rows are appended first; the
+ * state that counts them follows by a rename, which happens or does not. Rows beyond what the state
+ * counts are of a process that ended in between: they are cut off, and found again.
+ */
+import { type FileHandle, open, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { csvRow } from './csv.ts';
+
+type State = {
+  readonly version: 1;
+  /** Of what: a walk only goes on where it would pass the same things. */
+  readonly of: string;
+  readonly mark: string | undefined;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly csvBytes: number;
+  readonly finished: boolean;
+};
+
+/** The files are of something else, or not as they were left. */
+export class JournalError extends Error {
+  override readonly name = 'JournalError';
+}
+
+const COMMIT_EVERY_MS = 2000;
+const COMMIT_EVERY_STEPS = 200;
+
+export type JournalOptions = {
+  /** Where the state is kept. */
+  readonly file: string;
+  /** Names what is walked and how. */
+  readonly of: string;
+  /** Where rows go, if there are any to be kept. */
+  readonly csv?: { readonly file: string; readonly head: readonly string[] };
+};
+
+export class Journal {
+  readonly #file: string;
+  readonly #csv: FileHandle | undefined;
+  readonly #counts: Map<string, number>;
+  #state: State;
+  #rows: string[] = [];
+  #mark: string | undefined;
+  #steps = 0;
+  #committedAt = performance.now();
+
+  private constructor(file: string, csv: FileHandle | undefined, state: State) {
+    this.#file = file;
+    this.#csv = csv;
+    this.#state = state;
+    this.#mark = state.mark;
+    this.#counts = new Map(Object.entries(state.counts));
+  }
+
+  /** @throws JournalError when going on, or beginning, would spoil what is there */
+  static async open({ file, of, csv }: JournalOptions): Promise<Journal> {
+    const known = await readState(file);
+    if (known === undefined && csv !== undefined && (await exists(csv.file))) {
+      throw new JournalError(`${csv.file} exists already: name another file, or move it away`);
+    }
+    if (known !== undefined && known.of !== of) {
+      throw new JournalError(
+        `${file} is of another configuration or selection: move it away, or name another file`,
+      );
+    }
+    const state = known ?? newState(of);
+    // First: from now on the other file is known to be ours.
+    if (known === undefined) await replaceFile(file, JSON.stringify(state));
+    if (csv === undefined) return new Journal(file, undefined, state);
+    const journal = new Journal(file, await openCsv(csv.file, state), state);
+    if (state.csvBytes === 0) journal.#rows.push(csvRow(csv.head));
+    return journal;
+  }
+
+  /** Up to where all is done. */
+  get mark(): string | undefined {
+    return this.#mark;
+  }
+
+  get isFinished(): boolean {
+    return this.#state.finished;
+  }
+
+  get counts(): ReadonlyMap<string, number> {
+    return this.#counts;
+  }
+
+  count(name: string, by = 1): void {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + by);
+  }
+
+  /** All up to the mark is done, with this row to show for it, or none. */
+  async step(mark: string, row?: readonly string[]): Promise<void> {
+    this.#mark = mark;
+    this.#steps += 1;
+    if (row !== undefined) this.#rows.push(csvRow(row));
+    const isDue =
+      this.#steps >= COMMIT_EVERY_STEPS || performance.now() - this.#committedAt >= COMMIT_EVERY_MS;
+    if (isDue) await this.commit();
+  }
+
+  async commit(finished = false): Promise<void> {
+    const text = this.#rows.join('');
+    const { csvBytes } = this.#state;
+    if (this.#csv !== undefined && text !== '') {
+      const { bytesWritten } = await this.#csv.write(text, csvBytes);
+      if (bytesWritten !== Buffer.byteLength(text))
+        throw new Error('the disk took half of the rows');
+      await this.#csv.datasync();
+    }
+    const state: State = {
+      ...this.#state,
+      mark: this.#mark,
+      counts: Object.fromEntries(this.#counts),
+      csvBytes: csvBytes + Buffer.byteLength(text),
+      finished,
+    };
+    await replaceFile(this.#file, JSON.stringify(state));
+    this.#state = state;
+    this.#rows = [];
+    this.#steps = 0;
+    this.#committedAt = performance.now();
+  }
+
+  async close(): Promise<void> {
+    await this.#csv?.close();
+  }
+
+  /** There is nothing to go on with. */
+  async remove(): Promise<void> {
+    await unlink(this.#file);
+  }
+}
+
+function newState(of: string): State {
+  return { version: 1, of, mark: undefined, counts: {}, csvBytes: 0, finished: false };
+}
+
+async function openCsv(file: string, { csvBytes, finished }: State): Promise<FileHandle> {
+  const csv = await open(file, csvBytes === 0 ? 'w+' : 'r+').catch(() => undefined);
+  if (csv === undefined || (await csv.stat()).size < csvBytes) {
+    await csv?.close();
+    throw new JournalError(`${file} is not as its state left it: move both away to begin anew`);
+  }
+  if (!finished) await csv.truncate(csvBytes);
+  return csv;
+}
+
+async function replaceFile(file: string, text: string): Promise<void> {
+  const draft = await open(`${file}.new`, 'w');
+  try {
+    await draft.writeFile(text);
+    await draft.datasync();
+  } finally {
+    await draft.close();
+  }
+  await rename(`${file}.new`, file);
+  // Else the rename itself may be lost with the machine.
+  const folder = await open(dirname(file), 'r');
+  await folder.sync().finally(() => folder.close());
+}
+
+async function readState(file: string): Promise<State | undefined> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+  const state = parseState(text);
+  if (state === undefined) throw new JournalError(`${file} is no state of a walk: move it away`);
+  return state;
+}
+
+function parseState(text: string): State | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const fields = new Map<string, unknown>(Object.entries(value));
+  const [of, mark, counts] = [fields.get('of'), fields.get('mark'), fields.get('counts')];
+  const [csvBytes, finished] = [fields.get('csvBytes'), fields.get('finished')];
+  if (
+    fields.get('version') !== 1 ||
+    typeof of !== 'string' ||
+    (mark !== undefined && typeof mark !== 'string') ||
+    typeof counts !== 'object' ||
+    counts === null ||
+    typeof csvBytes !== 'number' ||
+    typeof finished !== 'boolean'
+  ) {
+    return undefined;
+  }
+  const numbers = Object.entries(counts).filter(
+    (entry): entry is [string, number] => typeof entry[1] === 'number',
+  );
+  return { version: 1, of, mark, counts: Object.fromEntries(numbers), csvBytes, finished };
+}
+
+async function exists(file: string): Promise<boolean> {
+  return await stat(file).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,74 @@
+/** What commands that look at avatars are made of: the service's own parts, without its listener. */
+import type { Inspector, Originals, OriginalStore, Vectors } from '../avatar/ports.ts';
+import type { Config } from '../config/load.ts';
+import type { AvatarError } from '../errors.ts';
+import { Pace } from '../flow/pace.ts';
+import { createInspector } from '../inspect/inspect.ts';
+import { HARMLESS_VECTORS, NO_VECTORS } from '../inspect/svg.ts';
+import { BlockMemory } from '../originals/block-memory.ts';
+import { readInTurn } from '../originals/in-turn.ts';
+import { pacedStore } from '../originals/paced.ts';
+import type { RenderPool } from '../render/pool.ts';
+import { startRenderers } from '../renderers.ts';
+import { openStores } from '../stores.ts';
+import { detailOf } from './attempt.ts';
+import type { Output } from './output.ts';
+
+export type Parts = {
+  readonly originals: Originals;
+  readonly vectors: Vectors;
+  readonly inspector: Inspector;
+  readonly renderer: RenderPool;
+  /** How many originals may be in memory at once: enough to keep all renderers busy. */
+  readonly atOnce: number;
+  /** Rejects when a store cannot be reached: much would seem to be missing. */
+  probe(signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** There is nobody waiting; only a picture that hangs its decoder should end by the clock. */
+export const RENDERED_WITHIN_MS = 60_000;
+
+/** @param rate reads a second, of all stores together */
+export async function openParts(
+  config: Config,
+  { rate, output }: { readonly rate: number; readonly output: Output },
+): Promise<Parts> {
+  const atOnce = Math.min(config.fetches, 8 + 4 * config.renders);
+  const pace = new Pace(rate);
+  const memory = new BlockMemory();
+  const opened = await openStores(config.originals, config, { memory });
+  const stores = opened.map((store) => pacedStore(store, pace));
+  const inTrouble = new Set<string>();
+  const onFallback = ({ name }: OriginalStore, error: AvatarError): void => {
+    if (inTrouble.has(name)) return;
+    inTrouble.add(name);
+    output.remark(`${name} is in trouble, the next one is asked: ${detailOf(error)}`);
+  };
+  const renderer = startRenderers(config, {
+    rendered: () => undefined,
+    died: (original, error) => output.remark(`a renderer died over ${original}: ${String(error)}`),
+    quarantined: () => undefined,
+    failedStart: (reason) => output.remark(`a renderer could not be started: ${String(reason)}`),
+  });
+  return {
+    originals: {
+      async read(keys, options) {
+        const found = await readInTurn(stores, keys, options, onFallback);
+        if (found === undefined || found === 'unchanged') return found;
+        return { ...found, release: () => memory.giveBack(found.bytes) };
+      },
+    },
+    vectors: config.locator.kind === 'discourse' ? HARMLESS_VECTORS : NO_VECTORS,
+    inspector: createInspector(config),
+    renderer,
+    atOnce,
+    async probe(signal) {
+      await Promise.all(stores.map((store) => store.probe(signal)));
+    },
+    async close() {
+      for (const store of stores) store.close();
+      await renderer.close();
+    },
+  };
+}

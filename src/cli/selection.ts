@@ -1,0 +1,55 @@
+/** Which avatars a command is about, and the walk over them. */
+import type { Config } from '../config/load.ts';
+import { discourseKeyRules } from '../forum.ts';
+import { createTemplateWalk } from '../locator/template-walk.ts';
+import type { Selection, Walk } from '../locator/walk.ts';
+import { createFolderListing } from '../originals/folder-listing.ts';
+import type { Listing } from '../originals/listing.ts';
+import { s3Settings } from '../stores.ts';
+import { type Option, UsageError, type Values } from './command.ts';
+
+export const SELECTION_OPTIONS = {
+  site: { value: 'NAME', description: 'only this forum: its name in AVATAR_SITES, or a host' },
+  user: { value: 'NAME', description: 'only the avatar of this user' },
+  since: { value: 'DATE', description: 'only what was uploaded since, as in 2026-01-31' },
+} as const satisfies Record<string, Option>;
+
+/** @throws UsageError */
+export function readSelection(values: Values): Selection {
+  return { site: values.text('site'), user: values.text('user'), since: values.date('since') };
+}
+
+/** @throws UsageError when there is no such site */
+export async function openWalk(config: Config, selection: Selection): Promise<Walk> {
+  const { locator, originals } = config;
+  if (locator.kind === 'template') {
+    const listings = await openListings(config);
+    return createTemplateWalk({ templates: locator.templates, listings, selection });
+  }
+  const names = locator.sites.sites.map(({ name }) => name);
+  if (selection.site !== undefined && !names.includes(selection.site)) {
+    throw new UsageError(`--site is one of ${names.join(', ')}`);
+  }
+  const { createDiscourseWalk } = await import('../locator/discourse/walk.ts');
+  const rules = discourseKeyRules({ originals }, locator.localPrefix);
+  return createDiscourseWalk({ sites: locator.sites, ...rules, selection });
+}
+
+async function openListings(config: Config): Promise<Listing[]> {
+  return await Promise.all(
+    config.originals.map(async (address) => {
+      if (address.kind === 'folder') return createFolderListing(address.directory);
+      const { createS3Listing } = await import('../originals/s3-listing.ts');
+      return createS3Listing(s3Settings(address, config));
+    }),
+  );
+}
+
+/** Which stores are meant, whatever the way to them. */
+export function storesOf({ originals }: Pick<Config, 'originals'>): string[] {
+  return originals.map((address) =>
+    address.kind === 's3'
+      ? `s3://${address.bucket}/${address.prefix}`
+      : `file:${address.directory}`,
+  );
+}

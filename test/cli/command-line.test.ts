@@ -1,0 +1,126 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { linesOf, runCommand, startCommand } from '../support/commands.ts';
+
+describe('the command line', () => {
+  it('tells of its commands when it is called without one, or with one there is not', async () => {
+    const [nothing, wrong, help] = await Promise.all([
+      runCommand([]),
+      runCommand(['destroy']),
+      runCommand(['--help']),
+    ]);
+    expect(nothing.code).toBe(64);
+    expect(wrong.code).toBe(64);
+    expect(help).toMatchObject({ code: 0, remarks: '' });
+    for (const command of ['serve', 'config', 'doctor', 'audit']) {
+      expect(help.results).toMatch(new RegExp(`^ {2}${command} `, 'm'));
+      expect(wrong.remarks).toContain(command);
+    }
+  });
+
+  it.each(['serve', 'config', 'doctor', 'audit'])('%s has a help of its own', async (name) => {
+    const ran = await runCommand([name, '--help']);
+    expect(ran).toMatchObject({ code: 0, remarks: '' });
+    expect(ran.results).toContain(`avatar-proxy ${name}`);
+    expect(ran.results).toContain('--json');
+  });
+
+  it.each([
+    [['audit', '--fast'], '--fast'],
+    [['audit', '--rate', '0'], '--rate is a number above 0'],
+    [['audit', '--since', 'yesterday'], '--since is a date'],
+    [['audit', 'everything'], 'takes no "everything"'],
+    [['config', 'show'], 'config check, or config print'],
+  ])('refuses %j with 64, and says why', async (args, why) => {
+    const ran = await runCommand(args);
+    expect(ran).toMatchObject({ code: 64, results: '' });
+    expect(ran.remarks).toContain(why);
+    expect(ran.remarks).toContain(`See avatar-proxy ${args[0]} --help`);
+  });
+
+  it('ends with 78 for a configuration that cannot be used, as the service does', async () => {
+    const variables = {
+      AVATAR_SIZES: 'many',
+      AVATAR_ORIGINALS: 's3://b?endpoint=ftp://k:s3cret@h',
+    };
+    for (const args of [['config', 'check'], ['config', 'print'], ['audit']]) {
+      const ran = await runCommand(args, variables);
+      expect(ran.code).toBe(78);
+      expect(ran.remarks).toContain('AVATAR_SIZES="many"');
+      expect(ran.remarks).not.toContain('    at ');
+    }
+  });
+
+  it('is quiet when nobody reads it to the end', async () => {
+    const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+    const command =
+      '"$0" --disable-warning=ExperimentalWarning "$1" config print --json | head -n 1';
+    const shell = spawn('/bin/sh', ['-c', command, process.execPath, main]);
+    let remarks = '';
+    shell.stderr.setEncoding('utf8').on('data', (text: string) => (remarks += text));
+    await once(shell, 'close');
+    expect(remarks).toBe('');
+  });
+});
+
+describe('config check', () => {
+  it('ends with 0 for what can be used, and with 1 for a variable nobody reads', async () => {
+    expect(await runCommand(['config', 'check'], { AVATAR_SIZES: '24 48' })).toMatchObject({
+      code: 0,
+    });
+    const ran = await runCommand(['config', 'check'], { AVATAR_SIZE: '24' });
+    expect(ran.code).toBe(1);
+    expect(ran.results).toContain('AVATAR_SIZE is no variable');
+  });
+});
+
+describe('config print', () => {
+  it('prints what is set and what is not, without secrets', async () => {
+    const variables = {
+      AVATAR_LOCATOR: 'discourse',
+      AVATAR_DISCOURSE_URL: 'postgres://forum:s3cret@db/discourse',
+      AVATAR_ORIGINALS: 's3://bucket?endpoint=https://k:s3cret@minio',
+      AWS_SECRET_ACCESS_KEY: 's3cret',
+      AWS_REGION: 'eu-central-1',
+      OTHER: 's3cret',
+    };
+    for (const args of [
+      ['config', 'print'],
+      ['config', 'print', '--json'],
+    ]) {
+      const ran = await runCommand(args, variables);
+      expect(ran.code).toBe(0);
+      expect(ran.results).not.toContain('s3cret');
+      expect(ran.results).toContain('postgres://forum:…@db/discourse');
+    }
+    const lines = linesOf(await runCommand(['config', 'print', '--json'], variables));
+    expect(lines).toContainEqual({
+      event: 'variable',
+      variable: 'AWS_REGION',
+      value: 'eu-central-1',
+      from: 'environment',
+    });
+    expect(lines).toContainEqual({
+      event: 'variable',
+      variable: 'PORT',
+      value: '8080',
+      from: 'default',
+    });
+  });
+});
+
+describe('serve', () => {
+  it('serves until SIGTERM', async () => {
+    const running = startCommand(['serve'], {
+      HOST: '127.0.0.1',
+      PORT: '0',
+      ADMIN_PORT: '0',
+      AVATAR_DRAIN_MS: '0',
+    });
+    await expect.poll(() => running.output().results, { timeout: 10_000 }).toContain('"serving"');
+    running.child.kill('SIGTERM');
+    expect(await running.ended).toBe(0);
+  });
+});

@@ -1,0 +1,278 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { createFolder } from '../support/app.ts';
+import { card } from '../support/cards.ts';
+import { linesOf, type Ran, runCommand } from '../support/commands.ts';
+import { discourseSchema, PEOPLE, storedKey } from '../support/discourse-database.ts';
+import { freePort } from '../support/ports.ts';
+import { type PostgresServer, startPostgres } from '../support/postgres.ts';
+import { connectS3, type TestS3 } from '../support/s3-server.ts';
+
+const GRANTS = readFileSync(new URL('../../deploy/discourse/grants.sql', import.meta.url), 'utf8');
+
+let s3: TestS3;
+let bucket: string;
+let postgres: PostgresServer;
+let picture: Buffer;
+
+beforeAll(async () => {
+  [s3, postgres, picture] = await Promise.all([
+    connectS3(inject('s3')),
+    startPostgres(),
+    card(80, 60).jpeg().toBuffer(),
+  ]);
+  bucket = await s3.createBucket('doctor');
+  for (const id of [10, 20, 30, 9999]) await s3.put(bucket, storedKey(id), picture);
+  await s3.put(bucket, 'example.org/amy/1', picture);
+  await postgres.createDatabase('forum', discourseSchema() + PEOPLE);
+  await postgres.run(GRANTS, 'forum');
+}, 60_000);
+
+afterAll(async () => {
+  await postgres.stop();
+  await s3.stop();
+});
+
+describe('the doctor of a service that works', () => {
+  it('finds nothing: a forum, its buckets, a role with the grants; and writes nothing', async () => {
+    const AVATAR_VARIANTS = storeOf(await s3.createBucket('variants'));
+    const ran = await examine({
+      AVATAR_VARIANTS,
+      AVATAR_LOCATOR: 'discourse',
+      AVATAR_DISCOURSE_URL: postgres.url('forum', 'avatar_proxy'),
+    });
+    expect(findings(ran).filter(({ state }) => state === 'broken' || state === 'warning')).toEqual(
+      [],
+    );
+    expect(ran.code).toBe(0);
+    expect(checks(ran)).toEqual(
+      expect.arrayContaining([
+        'configuration',
+        `s3://${bucket}`,
+        'database of default',
+        'avatars',
+        'codecs',
+        'render and ETag',
+        'allocator',
+        'thread pool',
+      ]),
+    );
+    expect(saysOf(ran, `s3://${bucket} credentials`)).toContain(
+      `${s3.accessKeyId} from the environment`,
+    );
+    const variants = checks(ran).find((check) => check.startsWith('AVATAR_VARIANTS')) ?? '';
+    expect(saysOf(ran, variants)).toBe('can be read and written');
+    const listed = await examine({ AVATAR_ORIGINALS: AVATAR_VARIANTS });
+    expect(saysOf(listed, 'avatars')).toContain('hold nothing');
+    expect(saysOf(ran, 'codecs')).toBe('png, jpg, webp, avif, gif');
+  });
+});
+
+describe('the doctor names', () => {
+  it('1: a misspelt variable', async () => {
+    const ran = await examine({ AVATAR_SIZE: '24 48' });
+    expect(ran.code).toBe(1);
+    expect(findings(ran)).toContainEqual(
+      finding('warning', 'variable AVATAR_SIZE', 'not known', 'AVATAR_SIZES'),
+    );
+  });
+
+  it('2: a value that cannot be', async () => {
+    const ran = await examine({ AVATAR_UNLISTED_SIZE: 'biggest' });
+    expect(ran.code).toBe(2);
+    expect(findings(ran)).toEqual([
+      finding('broken', 'variable AVATAR_UNLISTED_SIZE', 'biggest', 'nearest, reject'),
+    ]);
+  });
+
+  it('3: a folder that is not mounted', async () => {
+    const ran = await examine({ AVATAR_ORIGINALS: 'file:/nowhere/at/all' });
+    expect(ran.code).toBe(2);
+    expect(findings(ran)).toContainEqual(
+      finding('broken', 'file:/nowhere/at/all', 'cannot be read', 'mount it'),
+    );
+  });
+
+  it('4: a bucket that is not there', async () => {
+    const ran = await examine({ AVATAR_ORIGINALS: storeOf('no-such-bucket') });
+    expect(ran.code).toBe(2);
+    expect(findings(ran)).toContainEqual(
+      finding('broken', 's3://no-such-bucket', 'not there', 'create it, or correct'),
+    );
+  });
+
+  it('5: an endpoint where nobody listens', async () => {
+    const endpoint = `http://127.0.0.1:${await freePort()}`;
+    const ran = await examine({ AVATAR_ORIGINALS: storeOf(bucket, endpoint) });
+    expect(ran.code).toBe(2);
+    expect(findings(ran)).toContainEqual(
+      finding('broken', `s3://${bucket}`, 'cannot be reached', 'check the network'),
+    );
+  });
+
+  it.runIf(inject('s3').kind !== 'fauxqs')('6: a secret that is not that of the key', async () => {
+    const ran = await examine({}, { accessKeyId: s3.accessKeyId, secretAccessKey: 'wrong' });
+    expect(ran.code).toBe(2);
+    expect(findings(ran)).toContainEqual(
+      finding('broken', `s3://${bucket}`, 'credentials', 'AWS_SECRET_ACCESS_KEY does not belong'),
+    );
+  });
+
+  it.runIf(inject('s3').kind !== 'fauxqs')('7: a key that nobody knows', async () => {
+    const ran = await examine({}, { accessKeyId: 'AKIAUNKNOWN', secretAccessKey: 'x' });
+    expect(ran.code).toBe(2);
+    expect(findings(ran)).toContainEqual(
+      finding('broken', `s3://${bucket}`, 'credentials', 'does not know AWS_ACCESS_KEY_ID'),
+    );
+  });
+
+  it.runIf(inject('s3').kind === 'rgw')('8: a role that may not list the bucket', async () => {
+    const other = await s3.createBucket('unlisted');
+    await s3.put(other, 'example.org/amy/1', picture);
+    const reader = await s3.createReader({ bucket: other, list: false });
+    const ran = await examine({ AVATAR_ORIGINALS: storeOf(other) }, reader);
+    expect(ran.code).toBe(1);
+    expect(findings(ran)).toContainEqual(
+      finding('warning', `s3://${other} ListBucket`, 'not granted', 'allow s3:ListBucket'),
+    );
+  });
+
+  it('9: a bucket in another region', async () => {
+    const body = '<Error><Code>PermanentRedirect</Code><Message>use another</Message></Error>';
+    const headers = { 'x-amz-bucket-region': 'ap-northeast-2', 'content-type': 'application/xml' };
+    s3.proxy.inject({ kind: 'reply', status: 301, body, headers });
+    const ran = await examine({}).finally(() => s3.proxy.heal());
+    expect(ran.code).toBe(2);
+    expect(findings(ran)).toContainEqual(
+      finding('broken', `s3://${bucket} region`, 'ap-northeast-2', 'region=ap-northeast-2'),
+    );
+  });
+
+  it('10: a clock that is wrong', async () => {
+    const date = new Date(Date.now() - 20 * 60_000).toUTCString();
+    s3.proxy.inject({ kind: 'headers', headers: { date } });
+    const ran = await examine({}).finally(() => s3.proxy.heal());
+    expect(ran.code).toBe(2);
+    expect(findings(ran)).toContainEqual(
+      finding('broken', `s3://${bucket} clock`, 's ahead', 'synchronise'),
+    );
+  });
+
+  it('11: objects that are somewhere else than the database says', async () => {
+    const AVATAR_ORIGINALS = storeOf(`${bucket}/moved`);
+    const ran = await examine({ ...forum(), AVATAR_ORIGINALS });
+    expect(ran.code).toBe(2);
+    expect(findings(ran)).toContainEqual(
+      finding('broken', 'avatars', 'none is in the stores', 'AVATAR_ORIGINALS'),
+    );
+  });
+
+  it('12: a template no key is written by', async () => {
+    const folder = await createFolder({ 'avatars/1234/amy.png': picture });
+    const AVATAR_ORIGINALS = `file:${folder.directory}`;
+    const ran = await examine({
+      AVATAR_LOCATOR: 'template:avatars/{host}/{user}/{id}',
+      AVATAR_ORIGINALS,
+    });
+    await folder.remove();
+    expect(ran.code).toBe(2);
+    expect(findings(ran)).toContainEqual(
+      finding('broken', 'avatars', 'none of the first 1 keys', 'AVATAR_LOCATOR=template:'),
+    );
+  });
+
+  it('13: a database without its grants', async () => {
+    await postgres.createDatabase('restored', discourseSchema() + PEOPLE);
+    const AVATAR_DISCOURSE_URL = postgres.url('restored', 'avatar_proxy');
+    const ran = await examine({ ...forum(), AVATAR_DISCOURSE_URL });
+    expect(ran.code).toBe(2);
+    expect(findings(ran)).toContainEqual(
+      finding('broken', 'database of default grants', 'uploads.url', 'grants.sql'),
+    );
+  });
+
+  it("14: a database that is not Discourse's, and one that is not there", async () => {
+    const wrong = await examine({ ...forum(), AVATAR_DISCOURSE_URL: postgres.url('postgres') });
+    expect(wrong.code).toBe(2);
+    expect(findings(wrong)).toContainEqual(
+      finding('broken', 'database of default', 'has no users.id', "Discourse's own"),
+    );
+    const gone = await examine({ ...forum(), AVATAR_DISCOURSE_URL: postgres.url('gone') });
+    expect(gone.code).toBe(2);
+    expect(findings(gone)).toContainEqual(
+      finding('broken', 'database of default', 'cannot be asked', 'there is no such database'),
+    );
+  });
+
+  it('15: a role that may do more than read, and too few threads', async () => {
+    const AVATAR_DISCOURSE_URL = postgres.url('forum');
+    const ran = await examine({ ...forum(), AVATAR_DISCOURSE_URL, UV_THREADPOOL_SIZE: '1' });
+    expect(ran.code).toBe(1);
+    expect(findings(ran)).toContainEqual(
+      finding('warning', 'database of default grants', 'postgres may write', 'grants.sql'),
+    );
+    expect(findings(ran)).toContainEqual(
+      finding('warning', 'thread pool', '1 threads', 'UV_THREADPOOL_SIZE'),
+    );
+  });
+
+  it.runIf(inject('s3').kind === 'rgw')('16: variants nobody may write', async () => {
+    const other = await s3.createBucket('unwritable');
+    await s3.put(other, 'example.org/amy/1', picture);
+    const reader = await s3.createReader({ bucket: other, list: true });
+    const AVATAR_ORIGINALS = storeOf(other);
+    const ran = await examine({ AVATAR_ORIGINALS, AVATAR_VARIANTS: storeOf(other) }, reader);
+    expect(ran.code).toBe(2);
+    expect(findings(ran)).toContainEqual(
+      finding('broken', `AVATAR_VARIANTS s3://${other}`, 'written', 's3:PutObject'),
+    );
+  });
+});
+
+function storeOf(path: string, endpoint = s3.endpoint): string {
+  return `s3://${path}?region=us-east-1&endpoint=${endpoint}`;
+}
+
+function forum(): Record<string, string> {
+  return {
+    AVATAR_LOCATOR: 'discourse',
+    AVATAR_DISCOURSE_URL: postgres.url('forum', 'avatar_proxy'),
+  };
+}
+
+/** In this very process, whose environment is where the SDK looks for credentials. */
+async function examine(
+  variables: Record<string, string>,
+  { accessKeyId, secretAccessKey }: Pick<TestS3, 'accessKeyId' | 'secretAccessKey'> = s3,
+): Promise<Ran> {
+  process.env['AWS_ACCESS_KEY_ID'] = accessKeyId;
+  process.env['AWS_SECRET_ACCESS_KEY'] = secretAccessKey;
+  return await runCommand(['doctor', '--json'], {
+    AVATAR_ORIGINALS: storeOf(bucket),
+    AVATAR_RENDERS: '1',
+    ...variables,
+  });
+}
+
+function findings(ran: Ran): Array<Record<string, unknown>> {
+  return linesOf(ran).filter(({ event }) => event === 'finding');
+}
+
+function checks(ran: Ran): string[] {
+  return findings(ran).map(({ check }) => String(check));
+}
+
+function saysOf(ran: Ran, check: string): unknown {
+  return findings(ran).find((each) => each['check'] === check)?.['says'];
+}
+
+/** @param says and mend: what they contain; the cure is always one line */
+function finding(state: string, check: string, says: string, mend: string): unknown {
+  return {
+    event: 'finding',
+    state,
+    check,
+    says: expect.stringContaining(says),
+    mend: expect.stringMatching(new RegExp(`^[^\\n]*${mend.replaceAll(/[.*+?()[\]]/g, '\\$&')}`)),
+  };
+}

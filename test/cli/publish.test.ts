@@ -1,0 +1,243 @@
+import { HeadObjectCommand, type HeadObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { startApp, type TestApp } from '../support/app.ts';
+import { card } from '../support/cards.ts';
+import { linesOf, type Ran, runCommand, startCommand } from '../support/commands.ts';
+import {
+  discourseSchema,
+  insertUpload,
+  insertUser,
+  storedKey,
+} from '../support/discourse-database.ts';
+import { type PostgresServer, startPostgres } from '../support/postgres.ts';
+import { connectS3, type TestS3 } from '../support/s3-server.ts';
+
+let s3: TestS3;
+let folder: string;
+let bucket: string;
+const apps: TestApp[] = [];
+let runs = 0;
+
+beforeAll(async () => {
+  s3 = await connectS3(inject('s3'));
+  process.env['AWS_ACCESS_KEY_ID'] = s3.accessKeyId;
+  process.env['AWS_SECRET_ACCESS_KEY'] = s3.secretAccessKey;
+  folder = await mkdtemp(join(tmpdir(), 'avatar-publish-'));
+  bucket = await s3.createBucket('publish');
+});
+
+afterAll(async () => {
+  await Promise.all(apps.map((app) => app.close()));
+  await s3.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function rendersOf(app: TestApp): Promise<number> {
+  return app.metric('avatar_rendered_variants_total');
+}
+
+function storeOf(path: string): string {
+  return `s3://${bucket}/${path}?region=us-east-1&endpoint=${s3.endpoint}`;
+}
+
+/** Each test has places of its own. */
+function variablesFor(name: string): Record<string, string> {
+  return {
+    AVATAR_ORIGINALS: storeOf(`${name}-originals`),
+    AVATAR_VARIANTS: storeOf(`${name}-variants`),
+    AVATAR_SIZES: '24 48 96',
+    AVATAR_RENDERS: '1',
+  };
+}
+
+async function put(name: string, key: string, bytes: Buffer): Promise<void> {
+  await s3.put(bucket, `${name}-originals/${key}`, bytes);
+}
+
+async function publish(variables: Record<string, string>, ...args: string[]): Promise<Ran> {
+  runs += 1;
+  const state = join(folder, `${runs}.state`);
+  return await runCommand(['publish', '--json', '--state', state, ...args], variables);
+}
+
+async function start(variables: Record<string, string>): Promise<TestApp> {
+  const app = await startApp(variables);
+  apps.push(app);
+  return app;
+}
+
+describe('publish', () => {
+  it('makes every listed size, so that a service started later renders none', async () => {
+    const variables = variablesFor('all');
+    for (const [user, width] of [
+      ['amy', 40],
+      ['Łukasz 🦉', 300],
+      ['big', 1500],
+    ] as const) {
+      await put('all', `example.org/${user}/1`, await card(width, width).jpeg().toBuffer());
+    }
+    const ran = await publish(variables);
+    expect(linesOf(ran).at(-1)).toMatchObject({ avatars: 3, stored: 9, fresh: 0, broken: 0 });
+    expect(ran.code).toBe(0);
+
+    const [app, fresh] = [
+      await start(variables),
+      await start({ ...variables, AVATAR_VARIANTS: '' }),
+    ];
+    for (const user of ['amy', 'Łukasz 🦉', 'big']) {
+      for (const size of [24, 48, 96]) {
+        const url = `/user_avatar/example.org/${encodeURIComponent(user)}/${size}/1.png`;
+        const [published, rendered] = [
+          await app.server.inject(url),
+          await fresh.server.inject(url),
+        ];
+        expect(published.statusCode).toBe(200);
+        expect(published.rawPayload.equals(rendered.rawPayload)).toBe(true);
+        for (const name of ['etag', 'last-modified', 'content-type', 'cache-control']) {
+          expect(published.headers[name]).toBe(rendered.headers[name]);
+        }
+      }
+    }
+    // For who serves the bucket itself, with no service behind it.
+    for (const size of [24, 48, 96]) {
+      const key = `all-variants/user_avatar/example.org/amy/${size}/1.png`;
+      expect(await describeObject(key)).toMatchObject({
+        ContentType: 'image/png',
+        CacheControl: 'public, max-age=31536000, immutable',
+      });
+    }
+    expect(await rendersOf(fresh)).toBe(9);
+    expect(await rendersOf(app)).toBe(0);
+  });
+
+  it('leaves what is there and fresh, and makes anew what is of another original', async () => {
+    const variables = variablesFor('again');
+    await put('again', 'example.org/amy/1', await card(64, 64).png().toBuffer());
+    await put('again', 'example.org/bob/1', await card(64, 64).png().toBuffer());
+    expect(linesOf(await publish(variables)).at(-1)).toMatchObject({ stored: 6, fresh: 0 });
+    expect(linesOf(await publish(variables)).at(-1)).toMatchObject({ stored: 0, fresh: 6 });
+    await put('again', 'example.org/bob/1', await card(80, 80).png().toBuffer());
+    expect(linesOf(await publish(variables)).at(-1)).toMatchObject({ stored: 3, fresh: 3 });
+    const more = await publish(variables, '--sizes', '48 72', '--formats', 'webp');
+    expect(linesOf(more).at(-1)).toMatchObject({ stored: 6, fresh: 2 });
+    // Neither end of the list is there, but one between is.
+    const between = await publish(variables, '--sizes', '20 48 72 200');
+    expect(linesOf(between).at(-1)).toMatchObject({ stored: 4, fresh: 4 });
+    await put('again', 'example.org/amy/1', await card(90, 90).png().toBuffer());
+    const replaced = await publish(variables, '--sizes', '16 48 72 300');
+    expect(linesOf(replaced).at(-1)).toMatchObject({ stored: 6, fresh: 2 });
+    const one = await publish(variables, '--user', 'amy', '--sizes', '120');
+    expect(linesOf(one).at(-1)).toMatchObject({ avatars: 1, stored: 1, fresh: 0 });
+  });
+
+  it('tells of avatars that are broken, and goes on with the others', async () => {
+    const variables = variablesFor('broken');
+    await put('broken', 'example.org/amy/1', Buffer.from('nothing'));
+    await put('broken', 'example.org/bob/1', await card(64, 64).png().toBuffer());
+    const ran = await publish(variables);
+    expect(ran.code).toBe(1);
+    expect(linesOf(ran)).toContainEqual(
+      expect.objectContaining({ event: 'broken', user: 'amy', cause: 'original_not_an_image' }),
+    );
+    expect(linesOf(ran).at(-1)).toMatchObject({ avatars: 2, stored: 3, broken: 1 });
+  });
+
+  it('goes on where it was killed, and leaves no file when it is done', async () => {
+    const variables = variablesFor('killed');
+    const users = 120;
+    const picture = await card(16, 16).png().toBuffer();
+    for (let user = 0; user < users; user += 1) {
+      await put('killed', `example.org/user${user}/1`, picture);
+    }
+    const state = join(folder, 'killed.state');
+    const args = ['publish', '--json', '--sizes', '24', '--state', state];
+    const given = { ...s3Variables(), ...variables };
+    const running = startCommand([...args, '--rate', '25'], given);
+    await expect.poll(() => visitedIn(state), POLL).toBeGreaterThan(0);
+    running.child.kill('SIGKILL');
+    await running.ended;
+    const visited = await visitedIn(state);
+    expect(visited).toBeLessThan(users);
+    const rest = startCommand([...args, '--rate', '100000'], given);
+    expect(await rest.ended).toBe(0);
+    const lines = linesOf(rest.output());
+    expect(lines[0]).toMatchObject({ event: 'begin', checked: visited });
+    const { avatars, stored, fresh } = lines.at(-1) ?? {};
+    expect(avatars).toBe(users);
+    expect(Number(stored) + Number(fresh)).toBe(users);
+    await expect(readFile(state)).rejects.toThrow('ENOENT');
+    expect(linesOf(await publish(variables, '--sizes', '24')).at(-1)).toMatchObject({
+      stored: 0,
+      fresh: users,
+    });
+  }, 60_000);
+
+  it('wants to be told what nothing tells it', async () => {
+    const { AVATAR_VARIANTS: _, ...without } = variablesFor('none');
+    expect(await publish(without)).toMatchObject({ code: 64 });
+    const { AVATAR_SIZES: __, ...any } = variablesFor('none');
+    expect((await publish(any)).remarks).toContain('--sizes is needed');
+    const hostless = { ...variablesFor('none'), AVATAR_LOCATOR: 'template:{user}/{id}' };
+    expect((await publish(hostless)).remarks).toContain('--host is needed');
+    expect((await publish(variablesFor('none'), '--formats', 'bmp')).remarks).toContain(
+      '--formats',
+    );
+  });
+});
+
+describe('publish of a Discourse forum', () => {
+  let postgres: PostgresServer;
+
+  beforeAll(async () => {
+    postgres = await startPostgres();
+  }, 60_000);
+
+  afterAll(async () => {
+    await postgres.stop();
+  });
+
+  it("makes the forum's own sizes at the addresses it links to", async () => {
+    const sql =
+      discourseSchema() +
+      insertUpload({ id: 10 }) +
+      insertUser(1, 'Bob', 10) +
+      "INSERT INTO site_settings (name, data_type, value) VALUES ('avatar_sizes', 8, '32|64');";
+    const variables = {
+      ...variablesFor('forum'),
+      AVATAR_SIZES: '',
+      AVATAR_LOCATOR: 'discourse',
+      AVATAR_DISCOURSE_URL: await postgres.createDatabase('forum', sql),
+    };
+    await put('forum', storedKey(10), await card(100, 80).png().toBuffer());
+    const ran = await publish(variables, '--host', 'forum.example.org');
+    expect(linesOf(ran).at(-1)).toMatchObject({ avatars: 1, stored: 2 });
+    const app = await start(variables);
+    const url = '/user_avatar/forum.example.org/bob/64/10_2.png';
+    expect((await app.server.inject(url)).statusCode).toBe(200);
+    expect(await rendersOf(app)).toBe(0);
+  });
+});
+
+async function describeObject(Key: string): Promise<HeadObjectCommandOutput> {
+  const credentials = { accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey };
+  const { endpoint } = s3;
+  const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
+  return await client
+    .send(new HeadObjectCommand({ Bucket: bucket, Key }))
+    .finally(() => client.destroy());
+}
+
+const POLL = { timeout: 30_000, interval: 20 };
+
+function s3Variables(): Record<string, string> {
+  return { AWS_ACCESS_KEY_ID: s3.accessKeyId, AWS_SECRET_ACCESS_KEY: s3.secretAccessKey };
+}
+
+async function visitedIn(file: string): Promise<number> {
+  const text = await readFile(file, 'utf8').catch(() => '{"counts":{}}');
+  const state: { counts: Record<string, number> } = JSON.parse(text);
+  return state.counts['visited'] ?? 0;
+}

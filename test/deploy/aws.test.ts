@@ -1,0 +1,181 @@
+import { CelEngine, type StandardDiagnostic, TemplateFile } from '@aws/cloudformation-validate';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isAlias, parseDocument, type ScalarTag, type CollectionTag, visit } from 'yaml';
+import { withFunction } from '../../scripts/edge-function.ts';
+import { FAULTS } from '../../src/errors.ts';
+import { LIMITS } from '../../src/http/server.ts';
+import { configurationOf, DEPLOY, readTemplate } from './templates.ts';
+
+type Resource = { readonly Type: string; readonly Properties: Record<string, unknown> };
+type Template = {
+  readonly Parameters: Record<string, { readonly Default?: string | number }>;
+  readonly Resources: Record<string, Resource>;
+};
+type Attribute = { readonly Key: string; readonly Value: unknown };
+
+const NAME = 'aws/avatar-proxy.yaml';
+const text = readTemplate(NAME);
+const document = parseDocument(text, { customTags: intrinsics() });
+const template: Template = document.toJS();
+
+describe('the CloudFormation template', () => {
+  let engine: InstanceType<typeof CelEngine>;
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'avatar-aws-'));
+    // Reads the schemas of all resources there are: five seconds of CPU.
+    engine = new CelEngine();
+  }, 120_000);
+
+  afterAll(async () => {
+    engine.free();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const findings = (file: string): StandardDiagnostic[] => {
+    const { status, diagnostics } = engine.validateStandard(new TemplateFile(file));
+    expect(status).toBe('OK');
+    return diagnostics.filter(({ severity }) => severity !== 'INFO');
+  };
+
+  it('is right by the schemas of its resources and the rules of CloudFormation', async () => {
+    expect(findings(join(DEPLOY, NAME))).toEqual([]);
+    const spoilt = join(folder, 'spoilt.yaml');
+    await writeFile(
+      spoilt,
+      text
+        .replace('HealthCheckPath:', 'HealthPath:')
+        .replace('!GetAtt Log.Arn', '!GetAtt Logs.Arn')
+        .replace('Threshold: 5', 'Threshold: five'),
+    );
+    const entities = findings(spoilt).map(({ entity }) => entity?.logicalId);
+    expect(entities).toEqual(
+      expect.arrayContaining(['TargetGroup', 'InstanceRole', 'SheddingAlarm']),
+    );
+  });
+
+  it('has no YAML aliases, which CloudFormation does not read', () => {
+    const aliases: unknown[] = [];
+    visit(document, (_key, node) => {
+      if (isAlias(node)) aliases.push(node.source);
+    });
+    expect(aliases).toEqual([]);
+  });
+});
+
+describe('what the template sets up', () => {
+  it('configures the service with what it reads', async () => {
+    const { originals, drainMs, isDemo } = await configurationOf(environment());
+    expect(originals).toMatchObject([{ kind: 's3', bucket: 'Bucket', region: 'eu-west-1' }]);
+    expect(isDemo).toBe(false);
+    expect(drainMs).toBe(Number(template.Parameters['DrainSeconds']?.Default) * 1000);
+  });
+
+  it('gives an instance for its last requests as long as the service takes', async () => {
+    const { drainMs, deadlineMs } = await configurationOf(environment());
+    expect(attributesOf('TargetGroup')['deregistration_delay.timeout_seconds']).toBe(
+      '${DrainSeconds}',
+    );
+    const seconds = Number(/StopSeconds: (\d+)/.exec(text)?.[1]);
+    expect(seconds * 1000).toBeGreaterThan(drainMs + deadlineMs);
+    const longest = 600_000;
+    expect(seconds * 1000).toBeGreaterThanOrEqual(longest + deadlineMs);
+  });
+
+  it('closes idle connections before the service does, and waits longer than it takes', async () => {
+    const { deadlineMs } = await configurationOf(environment());
+    const idle = Number(attributesOf('LoadBalancer')['idle_timeout.timeout_seconds']);
+    expect(idle * 1000).toBeLessThan(LIMITS.keepAliveTimeout);
+    const readTimeout = Number(/OriginReadTimeout: (\d+)/.exec(text)?.[1]);
+    expect(readTimeout * 1000).toBeGreaterThan(deadlineMs);
+  });
+
+  it('lets an instance read originals, read and write variants, and no more of S3', () => {
+    const policies = JSON.stringify(template.Resources['InstanceRole']?.Properties['Policies']);
+    const actions = Array.from(policies.matchAll(/"(s3:[^"]+)"/g), ([, action]) => action);
+    expect(new Set(actions)).toEqual(new Set(['s3:GetObject', 's3:ListBucket', 's3:PutObject']));
+    expect(actions.filter((action) => action === 's3:PutObject')).toHaveLength(1);
+    expect(policies).not.toContain('s3:*');
+  });
+
+  it('counts as shed what the service calls so in its log', () => {
+    const pattern = template.Resources['ShedRequests']?.Properties['FilterPattern'];
+    const outcome = /\$\.outcome = "(\w+)"/.exec(String(pattern))?.[1] ?? '';
+    expect(FAULTS).toHaveProperty(outcome, expect.objectContaining({ status: 503 }));
+    // The line is logged at this level.
+    expect(environment()['LOG_LEVEL']).toBe('warn');
+  });
+
+  it('lets CloudFront go from the bucket to the service for methods that may fail over', () => {
+    const config = template.Resources['Distribution']?.Properties['DistributionConfig'];
+    expect(config).toMatchObject({
+      DefaultCacheBehavior: { AllowedMethods: ['GET', 'HEAD', 'OPTIONS'] },
+      OriginGroups: {
+        Items: [{ Members: { Items: [{ OriginId: 'variants' }, { OriginId: 'service' }] } }],
+      },
+    });
+    const { CustomErrorResponses: errors }: { CustomErrorResponses?: unknown[] } = Object(config);
+    const uncached = [500, 502, 503, 504].map((ErrorCode) => ({
+      ErrorCode,
+      ErrorCachingMinTTL: 0,
+    }));
+    expect(errors).toEqual(uncached);
+  });
+
+  // When this fails: `npm run templates`.
+  it('has the function that folds Accept as it is tested', () => {
+    const code = readTemplate('cloudfront/normalize-accept.js');
+    expect(withFunction(text, code)).toBe(text);
+    const inTemplate = String(template.Resources['NormalizeAccept']?.Properties['FunctionCode']);
+    expect(inTemplate).toContain(code.trimEnd());
+    // CloudFront takes no more.
+    expect(Buffer.byteLength(inTemplate)).toBeLessThan(10_240);
+  });
+
+  it('scales from one to four', () => {
+    expect(template.Resources['Instances']?.Properties).toMatchObject({
+      MinSize: '1',
+      MaxSize: '${MaxInstances}',
+    });
+    expect(template.Parameters['MaxInstances']?.Default).toBe(4);
+  });
+});
+
+/** What the instance writes to the service's environment, with the parameters' defaults filled in. */
+function environment(): Record<string, string> {
+  const lines = /<<'ENVIRONMENT'\n(.*?)\n *ENVIRONMENT\n/s.exec(text)?.[1]?.split('\n') ?? [];
+  const given: Record<string, string> = { 'AWS::Region': 'eu-west-1', NegotiateLine: '' };
+  const filled = lines.map((line) =>
+    line.trim().replaceAll(/\$\{([\w:]+)\}/g, (_whole, name: string) => {
+      return given[name] ?? String(template.Parameters[name]?.Default ?? name);
+    }),
+  );
+  expect(filled.length).toBeGreaterThan(4);
+  const pairs = filled.filter((line) => line !== '').map((line) => line.split(/=(.*)/s, 2));
+  return Object.fromEntries(pairs);
+}
+
+function attributesOf(name: string): Record<string, unknown> {
+  const properties = template.Resources[name]?.Properties ?? {};
+  const lists = Object.entries(properties).filter(([key]) => key.endsWith('Attributes'));
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  const attributes = lists.flatMap(([, list]) => list as Attribute[]);
+  return Object.fromEntries(attributes.map(({ Key, Value }) => [Key, Value]));
+}
+
+/** `!Ref X` becomes `${X}`, and so do the others that name one thing; the rest keep their content. */
+function intrinsics(): (ScalarTag | CollectionTag)[] {
+  const names = ['Ref', 'Sub', 'GetAtt', 'If', 'Equals', 'Not', 'Join'];
+  return names.flatMap((name) => [
+    {
+      tag: `!${name}`,
+      resolve: (value: string) => (name === 'Sub' ? value : `\${${value}}`),
+    } satisfies ScalarTag,
+    { tag: `!${name}`, collection: 'seq' as const } satisfies CollectionTag,
+    { tag: `!${name}`, collection: 'map' as const } satisfies CollectionTag,
+  ]);
+}

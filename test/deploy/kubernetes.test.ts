@@ -1,0 +1,154 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Deployment } from 'kubernetes-types/apps/v1.d.ts';
+import type { HorizontalPodAutoscaler } from 'kubernetes-types/autoscaling/v2.d.ts';
+import type { ConfigMap, Service } from 'kubernetes-types/core/v1.d.ts';
+import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.d.ts';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { configurationOf, DEPLOY, readTemplate } from './templates.ts';
+
+type Manifest = { readonly apiVersion: string; readonly kind: string };
+
+/** What there is one of. */
+type Kinds = {
+  ConfigMap: ConfigMap;
+  Deployment: Deployment;
+  HorizontalPodAutoscaler: HorizontalPodAutoscaler;
+  PodDisruptionBudget: PodDisruptionBudget;
+  Service: Service;
+};
+
+const FOLDER = join(DEPLOY, 'kubernetes');
+const files = await readdir(FOLDER);
+const manifests = files.flatMap((file) => documentsOf(readTemplate(`kubernetes/${file}`)));
+
+const deployment = only('Deployment');
+const pod = deployment.spec?.template.spec;
+const container = pod?.containers[0];
+const config = only('ConfigMap').data ?? {};
+
+describe('the manifests for Kubernetes', () => {
+  it('are what its interface describes, to the last field', async () => {
+    expect(await complaints(manifests)).toBe('');
+    const spoilt = JSON.stringify(manifests)
+      .replace('readinessProbe', 'readynessProbe')
+      .replace(/"maxReplicas":\d+,/, '');
+    const found = await complaints(JSON.parse(spoilt));
+    expect(found).toContain(`'"readynessProbe"' does not exist`);
+    expect(found).toContain("'maxReplicas' is missing");
+  });
+
+  it('set what the service reads', async () => {
+    const { originals, drainMs, deadlineMs } = await configurationOf(config);
+    expect(originals).toMatchObject([{ kind: 's3' }]);
+    const graceMs = (pod?.terminationGracePeriodSeconds ?? 0) * 1000;
+    expect(graceMs).toBeGreaterThan(drainMs + deadlineMs);
+  });
+
+  it('take every right from the container that can be taken', () => {
+    expect(pod?.securityContext).toMatchObject({
+      runAsNonRoot: true,
+      seccompProfile: { type: 'RuntimeDefault' },
+    });
+    expect(container?.securityContext).toEqual({
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    });
+    expect(pod?.automountServiceAccountToken).toBe(false);
+    expect(pod?.volumes).toBeUndefined();
+  });
+
+  it('ask what lives and what is ready on the port of the service', async () => {
+    const { listener, admin } = await configurationOf(config);
+    const portOf = (name: unknown): number | undefined =>
+      container?.ports?.find((port) => port.name === name)?.containerPort;
+    expect(container?.livenessProbe?.httpGet?.path).toBe('/healthz');
+    expect(container?.startupProbe?.httpGet?.path).toBe('/healthz');
+    expect(container?.readinessProbe?.httpGet?.path).toBe('/readyz');
+    const { livenessProbe, readinessProbe, startupProbe } = container ?? {};
+    for (const probe of [livenessProbe, readinessProbe, startupProbe]) {
+      expect(portOf(probe?.httpGet?.port)).toBe(listener.port);
+    }
+    expect(portOf('admin')).toBe(admin?.port);
+    const published = only('Service').spec?.ports ?? [];
+    expect(published.map(({ targetPort }) => targetPort)).toEqual(['http']);
+  });
+
+  it('mean the same pods everywhere', () => {
+    const labels = deployment.spec?.template.metadata?.labels;
+    expect(deployment.spec?.selector.matchLabels).toEqual(labels);
+    expect(only('Service').spec?.selector).toEqual(labels);
+    expect(only('PodDisruptionBudget').spec?.selector?.matchLabels).toEqual(labels);
+    for (const constraint of pod?.topologySpreadConstraints ?? []) {
+      expect(constraint.labelSelector?.matchLabels).toEqual(labels);
+    }
+    const { name } = deployment.metadata ?? {};
+    const scaler = only('HorizontalPodAutoscaler');
+    expect(scaler.spec?.scaleTargetRef).toMatchObject({ kind: 'Deployment', name });
+    const namesOf = container?.envFrom?.map((from) => from.configMapRef ?? from.secretRef);
+    expect(namesOf?.map((from) => from?.name)).toEqual([name, name]);
+    expect(pod?.serviceAccountName).toBe(name);
+  });
+
+  it('leave the number of pods to the autoscaler', () => {
+    expect(deployment.spec?.replicas).toBeUndefined();
+    // A percentage of what is requested, so there has to be a request.
+    expect(container?.resources?.requests).toHaveProperty('cpu');
+    expect(container?.resources?.limits).toHaveProperty('memory');
+  });
+});
+
+function documentsOf(text: string): Manifest[] {
+  return parseAllDocuments(text).map((document): Manifest => document.toJS());
+}
+
+/** @throws Error when there is none of the kind, or more than one */
+function only<Kind extends keyof Kinds>(kind: Kind): Kinds[Kind] {
+  const [found, ...more] = manifests.filter((manifest) => manifest.kind === kind);
+  if (found === undefined || more.length > 0) throw new Error(`not one ${kind}`);
+  // Held true by the first test, which has the compiler look at it.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return found as Kinds[Kind];
+}
+
+/**
+ * What TypeScript says to the manifests as object literals of the types made from Kubernetes' own
+ * description of its interface: wrong types, missing fields, and fields that do not exist.
+ */
+async function complaints(checked: readonly Manifest[]): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'avatar-kubernetes-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const modules = join(import.meta.dirname, '..', '..', 'node_modules');
+  const lines = checked.map(({ apiVersion, kind, ...rest }, index) => {
+    const [group = '', version = group] = apiVersion.split('/');
+    const module = `${version === group ? 'core' : group}/${version}`;
+    const literal = JSON.stringify({ apiVersion, kind, ...rest });
+    return `export const m${index}: import('kubernetes-types/${module}').${kind} = ${literal};`;
+  });
+  await writeFile(join(folder, 'manifests.ts'), lines.join('\n'));
+  await writeFile(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({
+      compilerOptions: {
+        strict: true,
+        noEmit: true,
+        skipLibCheck: true,
+        types: [],
+        moduleResolution: 'bundler',
+        module: 'esnext',
+        paths: { 'kubernetes-types/*': [join(modules, 'kubernetes-types', '*')] },
+      },
+      files: ['manifests.ts'],
+    }),
+  );
+  const compiler = join(modules, '.bin', 'tsc');
+  const { stdout } = await promisify(execFile)(compiler, ['-p', folder]).catch(
+    (error: { stdout: string }) => error,
+  );
+  return stdout;
+}

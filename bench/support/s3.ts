@@ -1,0 +1,39 @@
+/** A service that reads from a real S3 server where there is one, else from an emulator. */
+import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { startS3Server } from '../../test/support/s3-server.ts';
+import type { Miss } from './misses.ts';
+import { type Service, startService } from './service.ts';
+import type { Workshop } from './workshop.ts';
+
+export type FilledS3 = {
+  readonly kind: string;
+  readonly service: Service;
+  readonly stop: () => Promise<void>;
+};
+
+const BUCKET = 'avatar-bench';
+
+export async function startFilledS3(workshop: Workshop, work: readonly Miss[]): Promise<FilledS3> {
+  const server = await startS3Server();
+  const { kind, endpoint, accessKeyId, secretAccessKey } = server.connection;
+  const client = new S3Client({
+    endpoint,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    credentials: { accessKeyId, secretAccessKey },
+  });
+  await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
+  for (const { user, picture } of work) {
+    const Key = `bench/${user}/1`;
+    await client.send(new PutObjectCommand({ Bucket: BUCKET, Key, Body: picture.bytes }));
+  }
+  client.destroy();
+  const service = await startService(workshop, {
+    env: {
+      AVATAR_ORIGINALS: `s3://${BUCKET}?endpoint=${endpoint}&region=us-east-1`,
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    },
+  });
+  return { kind, service, stop: () => server.stop() };
+}

@@ -1,0 +1,136 @@
+/**
+ * What the README and the docs tell their readers to type. Each command is run here, or checked as far as
+ * it can be without what it needs; a command of another kind fails until somebody says which it is.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import packageDescription from '../package.json' with { type: 'json' };
+import { commandsOf, type Command, parseCommand } from '../scripts/documented-commands.ts';
+import { capacityTable } from '../plan/capacity.ts';
+import { startApp } from './support/app.ts';
+import { runCommand } from './support/commands.ts';
+import { configurationOf } from './deploy/templates.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const DOCUMENTS = [
+  'README.md',
+  'CONTRIBUTING.md',
+  ...readdirSync(join(ROOT, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
+const texts = new Map(DOCUMENTS.map((name) => [name, readFileSync(join(ROOT, name), 'utf8')]));
+const commands = [...texts].flatMap(([name, text]) =>
+  commandsOf(text).map((line) => ({ document: name, line, command: parseCommand(line) })),
+);
+
+/** Need a cloud, a cluster, Docker, root's rights or another's database. */
+const NEEDS_MORE = new Set(['aws', 'docker', 'kubectl', 'psql', 'sudo']);
+
+describe('the documentation', () => {
+  it('has commands', () => {
+    expect(commands.length).toBeGreaterThan(15);
+  });
+
+  it.each(commands)('$document: $line', async ({ command }) => {
+    await expect(check(command)).resolves.toBeUndefined();
+  });
+
+  it.each([...texts])('%s links to what is there', (name, text) => {
+    const links = Array.from(text.matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)/g), ([, to]) => to);
+    for (const link of links) {
+      const isThere = existsSync(join(ROOT, dirname(name), link ?? ''));
+      expect({ link, isThere }).toEqual({ link, isThere: true });
+    }
+  });
+
+  it('has the tables the planner makes', () => {
+    // When this fails: `npm run capacity`. The smallest forum will do to tell.
+    const document = texts.get('docs/capacity.md') ?? '';
+    const [head, , ...rows] = capacityTable(true, 1).split('\n');
+    // The formatter pads the columns of one that has more of them.
+    const bare = (line: string): string => line.replaceAll(/ +/g, ' ').replace(/ ?\|$/, '');
+    const documented = document.split('\n').map(bare);
+    expect(rows.length).toBeGreaterThan(10);
+    for (const row of [head ?? '', ...rows]) {
+      expect(documented).toContainEqual(expect.stringMatching(startOf(bare(row))));
+    }
+  });
+});
+
+function startOf(text: string): RegExp {
+  return new RegExp(`^${text.replaceAll(/[$*|,.()]/g, String.raw`\$&`)}(?= |$)`);
+}
+
+/** @throws Error when it can't be as its reader is told */
+async function check({ variables, words }: Command): Promise<void> {
+  const [program = '', ...args] = words;
+  const line = words.join(' ');
+  if (program === '' || line === 'npm start') {
+    // A value that is wrong, or a variable that nobody reads, throws.
+    await configurationOf(variables);
+    return;
+  }
+  if (NEEDS_MORE.has(program)) {
+    const paths = args.filter((word) => /^(?:deploy\/|\$PWD\/)/.test(word));
+    const missing = paths.filter((path) => !existsSync(join(ROOT, path.replace('$PWD/', ''))));
+    if (missing.length > 0) throw new Error(`${missing.join()} is not there`);
+    return;
+  }
+  switch (program) {
+    case 'npm':
+      await checkScript(args);
+      return;
+    case 'npx':
+      await checkCommand(args);
+      return;
+    case 'curl':
+      await checkAddress(args.at(-1) ?? '');
+      return;
+    default:
+      throw new Error(`nobody has said how to check "${line}"`);
+  }
+}
+
+/** The planner is run; the others have to be there. */
+async function checkScript([verb = '', ...args]: readonly string[]): Promise<void> {
+  if (verb === 'ci') return;
+  const scripts: Record<string, string> = packageDescription.scripts;
+  const name = verb === 'run' ? (args[0] ?? '') : verb;
+  if (scripts[name] === undefined) throw new Error(`there is no script "${name}"`);
+  if (name !== 'plan') return;
+  const script = join(ROOT, 'scripts', 'plan.ts');
+  const given = args.slice(args.indexOf('--') + 1);
+  const times = ['--times', 'plan/reference-times.json'];
+  const { stdout } = await promisify(execFile)(process.execPath, [script, ...given, ...times], {
+    cwd: ROOT,
+  });
+  if (!stdout.includes('instances by hour')) throw new Error(stdout);
+}
+
+/** What changes nothing is run on the demo; of the others, whether there are such commands and options. */
+async function checkCommand([
+  program = '',
+  command = '',
+  ...args
+]: readonly string[]): Promise<void> {
+  if (!(program in packageDescription.bin)) throw new Error(`there is no ${program}`);
+  const isHarmless = command === 'config';
+  const { code, results, remarks } = await runCommand([
+    command,
+    ...(isHarmless ? args : ['--help']),
+  ]);
+  const unknown = args.filter((arg) => arg.startsWith('--') && !results.includes(arg));
+  if (code !== 0 || unknown.length > 0) throw new Error(`${unknown.join()} ${remarks}`);
+}
+
+/** Of the demo, wherever its reader has it. */
+async function checkAddress(address: string): Promise<void> {
+  const app = await startApp();
+  onTestFinished(() => app.close());
+  const { statusCode } = await app.server.inject(new URL(address).pathname);
+  if (statusCode !== 200) throw new Error(`${address} is answered ${statusCode}`);
+}

@@ -1,7 +1,8 @@
 /**
- * JPEG (ITU-T T.81). A progressive picture is decoded scan by scan over all of its coefficients,
+ * JPEG (ITU-T T.81). A picture in several scans is decoded scan by scan over all of its coefficients,
  * and scans without data cost two dozen bytes: 360 kB of them hold a decoder for half a minute. The
- * walk finds markers as libjpeg does, so that both count the same scans.
+ * walk finds markers as libjpeg does, so that both count the same scans; and as libjpeg does, it reads
+ * no further than the first scan where that holds everything, as in most photographs.
  */
 import type { InspectedOriginal } from '../avatar/ports.ts';
 import { streamedBytes } from './memory.ts';
@@ -52,9 +53,8 @@ type Frame = {
 
 /** @throws AvatarError `original_corrupt`, `original_hostile`, `original_too_many_pixels`, `original_unsupported` */
 export function inspectJpeg(bytes: Buffer, limits: InspectionLimits): InspectedOriginal {
-  const { frame, scans } = readSegments(bytes, limits);
-  // Several scans of a sequential picture are collected as progressive ones are.
-  const coefficients = frame.progressive || scans > 1 ? coefficientBytes(frame) : 0;
+  const { frame, inOneScan } = readSegments(bytes, limits);
+  const coefficients = inOneScan ? 0 : coefficientBytes(frame);
   return {
     bytes,
     format: 'jpeg',
@@ -65,7 +65,10 @@ export function inspectJpeg(bytes: Buffer, limits: InspectionLimits): InspectedO
   };
 }
 
-function readSegments(bytes: Buffer, limits: InspectionLimits): { frame: Frame; scans: number } {
+function readSegments(
+  bytes: Buffer,
+  limits: InspectionLimits,
+): { frame: Frame; inOneScan: boolean } {
   let frame: Frame | undefined;
   let scans = 0;
   let segments = 0;
@@ -85,6 +88,7 @@ function readSegments(bytes: Buffer, limits: InspectionLimits): { frame: Frame; 
       requireDimensions('JPEG', frame, limits.maxPixels);
     } else if (marker === SOS) {
       if (frame === undefined) throw corrupt('JPEG: a scan before the frame header');
+      if (scans === 0 && holdsEverything(frame, bytes[after + 2])) return { frame, inOneScan: true };
       scans += 1;
       requireFewScans(frame, scans);
     }
@@ -93,7 +97,15 @@ function readSegments(bytes: Buffer, limits: InspectionLimits): { frame: Frame; 
   }
   if (frame === undefined) throw corrupt('JPEG: ends without a frame header');
   if (scans === 0) throw corrupt('JPEG: ends without image data');
-  return { frame, scans };
+  return { frame, inOneScan: false };
+}
+
+/**
+ * Whether libjpeg decodes line by line from this first scan and looks at no other: its own test. If not,
+ * it collects the coefficients of all scans, be it one that leaves a component out.
+ */
+function holdsEverything({ progressive, components }: Frame, inScan: number | undefined): boolean {
+  return !progressive && inScan !== undefined && inScan >= components.length;
 }
 
 /** Sequential pictures tell every component once, alone or with others (T.81, section 4.9). */

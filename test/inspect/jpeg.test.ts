@@ -77,6 +77,18 @@ describe('a JPEG', () => {
   });
 });
 
+describe('what comes behind a scan that holds everything', () => {
+  it('is read by nobody: neither by the check nor by the decoder', async () => {
+    const end = baseline.lastIndexOf(EOI);
+    const scans = Array.from({ length: 120 }, () => jpegScan());
+    const behind = Buffer.concat([...scans, jpegFrame(BASELINE, 9, 9), EOI]);
+    const bytes = Buffer.concat([baseline.subarray(0, end), behind]);
+    expect(inspector.inspect(bytes)).toMatchObject({ width: 90, height: 50 });
+    expect(inspector.inspect(bytes).decodedBytes).toBe(inspector.inspect(baseline).decodedBytes);
+    expect(await pixels(bytes)).toEqual(await pixels(baseline));
+  });
+});
+
 describe('a hostile JPEG', () => {
   it('made of scans without data is refused, and one with as many as optimisers write is not', () => {
     expect(refusalCode(withEmptyScans(progressive, 60))).toBeUndefined();
@@ -129,6 +141,12 @@ describe('the memory a JPEG is expected to take', () => {
     expect(memory(BASELINE, 3)).toBeLessThan(50e6);
   });
 
+  it('holds them as well when its first scan leaves a component out, be it the only one', () => {
+    const frame = jpegFrame(BASELINE, 4000, 4000, 3);
+    const leaving = Buffer.concat([SOI, frame, jpegScan(2), EOI]);
+    expect(inspector.inspect(leaving).decodedBytes).toBe(memory(PROGRESSIVE, 3));
+  });
+
   it('counts subsampled components as the fewer blocks they are', async () => {
     const raw = { create: { width: 800, height: 800, channels: 3, background: '#a31' } } as const;
     const sampled = async (chromaSubsampling: string): Promise<number> => {
@@ -141,9 +159,15 @@ describe('the memory a JPEG is expected to take', () => {
 });
 
 function memory(marker: number, components: number): number {
-  return inspector.inspect(picture(jpegFrame(marker, 4000, 4000, components))).decodedBytes;
+  const frame = jpegFrame(marker, 4000, 4000, components);
+  return inspector.inspect(picture(frame, components)).decodedBytes;
 }
 
-function picture(frame: Buffer): Buffer {
-  return Buffer.concat([SOI, frame, jpegScan(), EOI]);
+/** Of one scan with all of its components. */
+function picture(frame: Buffer, components = 3): Buffer {
+  return Buffer.concat([SOI, frame, jpegScan(components), EOI]);
+}
+
+async function pixels(bytes: Buffer): Promise<Buffer> {
+  return await sharp(bytes, { failOn: 'error' }).raw().toBuffer();
 }

@@ -14,7 +14,7 @@ const SETTLE_MS = 1500;
 
 export async function memory({ quick, workshop, say }: BenchContext): Promise<Report> {
   // A cache that is full before half of the misses are done: growth after that is no cache.
-  const [count, cacheMegabytes] = quick ? [300, 4] : [5000, 64];
+  const [count, cacheMegabytes] = quick ? [300, 4] : [5000, 24];
   const formats = ['png', 'jpg', 'webp', 'png'] as const;
   let turn = 0;
   const pictures = await drawPictures(join(workshop.folder, 'pictures'));

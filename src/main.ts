@@ -14,6 +14,11 @@ const EXIT_CONFIG = 78;
  * for half of all that this process computes on one; so the heap may double first, by 20 MB at most.
  */
 setFlagsFromString('--heap-growing-percent=100');
+/**
+ * And the young generation stays as small as it begins. It would grow to 130 MB under misses, for nothing:
+ * neither hits nor misses get cheaper by it, and each of its collections holds hits up for longer.
+ */
+setFlagsFromString('--semi-space-growth-factor=1');
 
 type LogDestination = ReturnType<typeof pino.destination>;
 

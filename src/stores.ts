@@ -4,7 +4,7 @@ import type { Config } from './config/load.ts';
 import type { S3Address, StoreAddress } from './config/stores.ts';
 import type { BlockMemory } from './originals/block-memory.ts';
 import { createFolderStore } from './originals/folder.ts';
-import type { S3Settings } from './originals/s3-client.ts';
+import type { S3Settings } from './s3/client.ts';
 
 /** S3 answers within a tenth of a second; many times that is trouble, not load. */
 const S3_TIMEOUTS = { connectMs: 1500, firstByteMs: 4000, stallMs: 3000 };
@@ -34,7 +34,6 @@ export function s3Settings(address: S3Address, limits: Limits): S3Settings {
   const pace = paceOf(limits);
   return {
     ...address,
-    maxBytes: limits.maxOriginalBytes,
     maxSockets: limits.fetches + SPARE_SOCKETS,
     timeouts: {
       connectMs: S3_TIMEOUTS.connectMs * pace,
@@ -67,6 +66,7 @@ async function openStore(
       const { createS3Store } = await import('./originals/s3.ts');
       return createS3Store({
         ...s3Settings(address, limits),
+        maxBytes: limits.maxOriginalBytes,
         memory,
         onRegionLearned: (region) => onRegionLearned?.(address.bucket, region),
       });

@@ -39,7 +39,7 @@ async function openListings(config: Config): Promise<Listing[]> {
   return await Promise.all(
     config.originals.map(async (address) => {
       if (address.kind === 'folder') return createFolderListing(address.directory);
-      const { createS3Listing } = await import('../originals/s3-listing.ts');
+      const { createS3Listing } = await import('../s3/listing.ts');
       return createS3Listing(s3Settings(address, config));
     }),
   );

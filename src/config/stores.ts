@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 
 export type S3Address = {
   readonly kind: 's3';
+  /** Where it is from: for what is said of it. */
+  readonly variable: 'AVATAR_ORIGINALS' | 'AVATAR_VARIANTS';
   readonly bucket: string;
   /** Empty, or ends with a slash. */
   readonly prefix: string;
@@ -27,7 +29,9 @@ const BUCKET = /^[a-zA-Z0-9][a-zA-Z0-9._-]{1,253}[a-zA-Z0-9]$/;
 export function parseStores(text: string): StoreAddress[] | { error: string } {
   const addresses: StoreAddress[] = [];
   for (const word of text.split(/\s+/).filter((each) => each !== '')) {
-    const address = word.startsWith('s3://') ? parseS3(word) : parseFolder(word);
+    const address = word.startsWith('s3://')
+      ? parseS3(word, 'AVATAR_ORIGINALS')
+      : parseFolder(word);
     if ('error' in address) return address;
     addresses.push(address);
   }
@@ -41,7 +45,7 @@ export function parseVariantStore(text: string): S3Address | { error: string } {
     // In a folder there is no place for what has to be kept with the bytes.
     return { error: 'one s3://BUCKET[/PREFIX][?…], with the options of AVATAR_ORIGINALS' };
   }
-  return parseS3(word);
+  return parseS3(word, 'AVATAR_VARIANTS');
 }
 
 function parseFolder(word: string): FolderAddress | { error: string } {
@@ -57,7 +61,7 @@ function parseFolder(word: string): FolderAddress | { error: string } {
   return { kind: 'folder', directory };
 }
 
-function parseS3(word: string): S3Address | { error: string } {
+function parseS3(word: string, variable: S3Address['variable']): S3Address | { error: string } {
   const [location = '', query = ''] = word.slice('s3://'.length).split('?', 2);
   const slash = location.indexOf('/');
   const bucket = slash === -1 ? location : location.slice(0, slash);
@@ -87,6 +91,7 @@ function parseS3(word: string): S3Address | { error: string } {
   }
   return {
     kind: 's3',
+    variable,
     bucket,
     prefix: prefix === '/' ? '' : prefix,
     region: options.get('region') ?? undefined,

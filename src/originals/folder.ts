@@ -4,7 +4,7 @@ import { type FileHandle, open, opendir, realpath } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import type { Original, OriginalStore, ReadOptions } from '../avatar/ports.ts';
 import { AvatarError } from '../errors.ts';
-import { orAbort } from './abort.ts';
+import { orAbort } from '../flow/abort.ts';
 import { BlockMemory } from './block-memory.ts';
 
 export type FolderSettings = {

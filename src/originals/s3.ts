@@ -1,54 +1,25 @@
-/** Originals in an S3 bucket. Loading this file loads the SDK: import it when a store needs it. */
+/** Originals in an S3 bucket. Loading this file loads the SDK: import it when it is needed. */
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
-import {
-  GetObjectCommand,
-  type GetObjectCommandOutput,
-  ListObjectsV2Command,
-} from '@aws-sdk/client-s3';
-import type { Original, OriginalStore } from '../avatar/ports.ts';
+import type { OriginalStore } from '../avatar/ports.ts';
 import { AvatarError } from '../errors.ts';
-import { orAbort } from './abort.ts';
-import { readBody, tooLarge } from './s3-body.ts';
-import { BodyChecks } from './s3-checksum.ts';
-import { createS3Client, type S3Settings } from './s3-client.ts';
-import { dropBody, explainS3Failure, mayMeanMissing } from './s3-faults.ts';
-import { createListGrant } from './s3-list-grant.ts';
+import { readBody } from '../s3/body.ts';
+import { bareTag, S3Bucket } from '../s3/bucket.ts';
+import { BodyChecks } from '../s3/checksum.ts';
+import type { S3Settings } from '../s3/client.ts';
+import type { BlockMemory } from './block-memory.ts';
 
-export type { S3Settings } from './s3-client.ts';
+export type S3OriginalsSettings = S3Settings & {
+  /** Larger objects are refused, before reading where their length is announced. */
+  readonly maxBytes: number;
+  /** Where objects are read to. */
+  readonly memory?: BlockMemory | undefined;
+};
 
-/**
- * A key is opaque here: what follows the prefix, slashes and dots included.
- *
- * A missing key is told from a forbidden one as far as S3 lets one tell: see `s3-list-grant.ts`.
- * With `s3:ListBucket` granted there is nothing to guess.
- */
-export function createS3Store(settings: S3Settings): OriginalStore {
-  const { bucket, maxBytes, timeouts, memory } = settings;
-  const prefix = folderOf(settings.prefix);
-  const name = `s3://${bucket}/${prefix}`.replace(/\/$/, '');
-  const client = createS3Client(settings);
+export function createS3Store(settings: S3OriginalsSettings): OriginalStore {
+  const { maxBytes, memory, timeouts } = settings;
+  const bucket = new S3Bucket(settings);
+  const { name } = bucket;
   const checks = new BodyChecks();
-  const listGrant = createListGrant(async (signal) => {
-    await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: 1 }), {
-      abortSignal: signal,
-    });
-  }, bucket);
-
-  async function get(
-    key: string,
-    ifNoneMatch: string | undefined,
-    signal: AbortSignal,
-  ): Promise<GetObjectCommandOutput> {
-    const command = new GetObjectCommand({
-      Bucket: bucket,
-      Key: key,
-      ...(ifNoneMatch === undefined ? {} : { IfNoneMatch: `"${ifNoneMatch}"` }),
-    });
-    return orAbort(client.send(command, { abortSignal: signal }), signal, ({ Body }) => {
-      if (Body instanceof Readable) Body.destroy();
-    });
-  }
 
   return {
     name,
@@ -56,65 +27,36 @@ export function createS3Store(settings: S3Settings): OriginalStore {
       signal.throwIfAborted();
       // GetObject without a key would be a listing of the bucket.
       if (key === '') return undefined;
-      let reply: GetObjectCommandOutput;
-      try {
-        reply = await get(prefix + key, ifNoneMatch, signal);
-      } catch (thrown) {
-        dropBody(thrown);
-        signal.throwIfAborted();
-        const failure = explainS3Failure(thrown, bucket);
-        if (failure === 'unchanged') return 'unchanged';
-        if (failure === 'missing') return undefined;
-        if (mayMeanMissing(thrown) && !(await listGrant.isGranted(signal))) return undefined;
-        throw failure;
-      }
+      const found = await bucket.get(key, { signal, ifNoneMatch });
+      if (found === undefined || found === 'unchanged') return found;
+
+      const { body, ETag: rawTag, LastModified: lastModified, ContentLength: length } = found;
       const what = `${name}/${key}`;
-      const hash = checks.begin(reply);
-      const { ContentLength: length } = reply;
+      if (length !== undefined && length > maxBytes) {
+        body.destroy();
+        throw tooLarge(what, maxBytes);
+      }
+      if (rawTag === undefined || lastModified === undefined) {
+        body.destroy();
+        throw bucket.notS3(key, 'no ETag or no Last-Modified');
+      }
+      const hash = checks.begin(found);
       const { stallMs } = timeouts;
-      const limits = { what, maxBytes, stallMs, signal, length, memory, hash };
-      const original = await toOriginal(reply, limits);
-      if (hash !== undefined) checks.finish(hash, original.etag, what);
-      return original;
+      const bytes = await readBody(body, { what, maxBytes, stallMs, signal, length, memory, hash });
+      if (bytes === undefined) throw tooLarge(what, maxBytes);
+      const etag = etagOf(rawTag);
+      if (hash !== undefined) checks.finish(hash, etag, what);
+      return { identity: `${what}@${etag}`, bytes, etag, lastModified };
     },
-    async probe(signal) {
-      await listGrant.ask(signal);
-    },
-    close() {
-      client.destroy();
-    },
+    probe: (signal) => bucket.probe(signal),
+    close: () => bucket.close(),
   };
 }
 
-async function toOriginal(
-  { Body: body, ETag: rawEtag, LastModified: lastModified }: GetObjectCommandOutput,
-  limits: Parameters<typeof readBody>[1],
-): Promise<Original> {
-  const { what, maxBytes, length } = limits;
-  if (!(body instanceof Readable)) throw notS3(what, 'no body');
-  if (length !== undefined && length > maxBytes) {
-    body.destroy();
-    throw tooLarge(what, length, maxBytes);
-  }
-  if (rawEtag === undefined || lastModified === undefined) {
-    body.destroy();
-    throw notS3(what, 'no ETag or no Last-Modified');
-  }
-  const etag = etagOf(rawEtag);
-  const bytes = await readBody(body, limits);
-  return { identity: `${what}@${etag}`, bytes, etag, lastModified };
-}
-
-function notS3(what: string, lack: string): AvatarError {
-  return new AvatarError('originals_bad_reply', {
-    detail: `${what}: the reply has ${lack}, which S3 always gives: check endpoint= in AVATAR_ORIGINALS`,
+function tooLarge(what: string, maxBytes: number): AvatarError {
+  return new AvatarError('original_too_large', {
+    detail: `${what} has more bytes than the ${maxBytes} that AVATAR_MAX_ORIGINAL_MB allows`,
   });
-}
-
-/** @returns '' or a prefix that ends in one slash and begins with none, as keys do */
-function folderOf(prefix = ''): string {
-  const trimmed = prefix.replace(/^\/+|\/+$/g, '');
-  return trimmed === '' ? '' : `${trimmed}/`;
 }
 
 /**
@@ -123,7 +65,7 @@ function folderOf(prefix = ''): string {
  * asking with it reads the object once more, which is right if not cheap.
  */
 function etagOf(raw: string): string {
-  const bare = raw.replace(/^"(?<bare>.*)"$/, '$<bare>');
+  const bare = bareTag(raw);
   if (/^[A-Za-z0-9.-]{1,128}$/.test(bare)) return bare;
   return createHash('sha256').update(raw).digest('hex').slice(0, 32);
 }

@@ -173,6 +173,7 @@ describe('AVATAR_ORIGINALS', () => {
     expect(config.originals).toEqual([
       {
         kind: 's3',
+        variable: 'AVATAR_ORIGINALS',
         bucket: 'seoul',
         prefix: 'forum/',
         region: 'ap-northeast-2',
@@ -183,6 +184,7 @@ describe('AVATAR_ORIGINALS', () => {
       },
       {
         kind: 's3',
+        variable: 'AVATAR_ORIGINALS',
         bucket: 'old',
         prefix: '',
         region: undefined,
@@ -219,6 +221,7 @@ describe('AVATAR_VARIANTS', () => {
       AVATAR_VARIANTS: 's3://faces/v?endpoint=http://127.0.0.1:9000',
     });
     expect(variants).toMatchObject({
+      variable: 'AVATAR_VARIANTS',
       bucket: 'faces',
       prefix: 'v/',
       endpoint: 'http://127.0.0.1:9000',

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createFolderListing } from '../../src/originals/folder-listing.ts';
 import { compareKeys, type Listing, mergeListings } from '../../src/originals/listing.ts';
-import { createS3Listing } from '../../src/originals/s3-listing.ts';
+import { createS3Listing } from '../../src/s3/listing.ts';
 import { createFolder } from '../support/app.ts';
 import { useS3 } from './s3.fixture.ts';
 
@@ -53,11 +53,11 @@ describe.each([
       const { bucket, s3: server } = s3();
       return createS3Listing({
         bucket,
+        variable: 'AVATAR_ORIGINALS',
         prefix: 'below/',
         region: 'us-east-1',
         endpoint: server.endpoint,
         credentials: server,
-        maxBytes: 1,
         maxSockets: 2,
         timeouts: { connectMs: 5000, firstByteMs: 10_000, stallMs: 10_000 },
         maxAttempts: 1,

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, inject } from 'vitest';
 import type { OriginalStore } from '../../src/avatar/ports.ts';
-import { createS3Store, type S3Settings } from '../../src/originals/s3.ts';
+import { createS3Store, type S3OriginalsSettings } from '../../src/originals/s3.ts';
 import { connectS3, type TestS3 } from '../support/s3-server.ts';
 
 export type S3Fixture = {
   readonly s3: TestS3;
   readonly bucket: string;
   /** A store of that bucket, closed after the tests. */
-  readonly open: (settings?: Partial<S3Settings>) => OriginalStore;
+  readonly open: (settings?: Partial<S3OriginalsSettings>) => OriginalStore;
 };
 
 /** The server of this run and a bucket of one's own, for the tests of one file. */
@@ -18,7 +18,7 @@ export function useS3(): () => S3Fixture {
   beforeAll(async () => {
     const s3 = await connectS3(inject('s3'));
     const bucket = await s3.createBucket('originals');
-    const open = (settings: Partial<S3Settings> = {}): OriginalStore => {
+    const open = (settings: Partial<S3OriginalsSettings> = {}): OriginalStore => {
       const store = createS3Store({ ...defaults(s3, bucket), ...settings });
       stores.push(store);
       return store;
@@ -37,9 +37,11 @@ export function useS3(): () => S3Fixture {
   };
 }
 
-function defaults(s3: TestS3, bucket: string): S3Settings {
+function defaults(s3: TestS3, bucket: string): S3OriginalsSettings {
   return {
     bucket,
+    variable: 'AVATAR_ORIGINALS',
+    prefix: '',
     region: 'us-east-1',
     endpoint: s3.endpoint,
     credentials: { accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey },

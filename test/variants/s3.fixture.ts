@@ -13,6 +13,7 @@ export function openVariants(
 ): VariantStore {
   return createS3Variants({
     bucket,
+    variable: 'AVATAR_VARIANTS',
     prefix: '',
     region: 'us-east-1',
     endpoint: s3.endpoint,

@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { SharedVariant, StoredVariant } from '../../src/avatar/ports.ts';
-import { metadataOf } from '../../src/variants/metadata.ts';
+import { LARGEST_VARIANT_BYTES, metadataOf } from '../../src/variants/metadata.ts';
 import type { S3VariantsSettings } from '../../src/variants/s3.ts';
 import type { VariantStore } from '../../src/variants/store.ts';
 import { connectS3, type TestS3 } from '../support/s3-server.ts';
@@ -170,14 +170,19 @@ describe('an object that is of no use', () => {
     expect((await read(store))?.variant).toEqual(variantOf('whole'));
   });
 
+  it('is larger than any avatar, and does not say so beforehand', async () => {
+    const store = open();
+    const variant = variantOf('-'.repeat(LARGEST_VARIANT_BYTES + 1));
+    await s3.put(bucket, `test-${count}/${KEY}`, variant.bytes);
+    const headers = { ...headersOf(variant), 'content-length': undefined };
+    s3.proxy.inject({ kind: 'headers', headers });
+    expect(await read(store)).toEqual({ variant: undefined, version: expect.any(String) });
+  });
+
   it('was damaged where it is kept', async () => {
     const store = open();
     const variant = variantOf('whole');
-    const headers: Record<string, string> = { 'content-type': 'image/png' };
-    for (const [name, value] of Object.entries(metadataOf(variant))) {
-      headers[`x-amz-meta-${name}`] = value;
-    }
-    s3.proxy.inject({ kind: 'headers', headers });
+    s3.proxy.inject({ kind: 'headers', headers: headersOf(variant) });
     const key = `test-${count}/${KEY}`;
     await s3.put(bucket, key, variant.bytes);
     expect((await read(store))?.variant).toEqual(variant);
@@ -219,6 +224,15 @@ describe('trouble', () => {
     expect(await read(store)).toBeUndefined();
   });
 });
+
+/** As they are sent with the object. */
+function headersOf(variant: SharedVariant): Record<string, string> {
+  const metadata = Object.entries(metadataOf(variant)).map(([name, value]) => [
+    `x-amz-meta-${name}`,
+    value,
+  ]);
+  return { 'content-type': 'image/png', ...Object.fromEntries(metadata) };
+}
 
 function error(code: string): string {
   return `<?xml version="1.0"?><Error><Code>${code}</Code></Error>`;

@@ -2,7 +2,7 @@
 import type { Config } from '../../config/load.ts';
 import type { S3Address, StoreAddress } from '../../config/stores.ts';
 import { AvatarError } from '../../errors.ts';
-import type { S3Diagnosis } from '../../originals/s3-diagnosis.ts';
+import type { S3Diagnosis } from '../../s3/diagnosis.ts';
 import { openStores, s3Settings } from '../../stores.ts';
 import { detailOf } from '../attempt.ts';
 import { broken, type Finding, hint, ok, warning } from './finding.ts';
@@ -17,7 +17,7 @@ export async function checkStore(
   signal: AbortSignal,
 ): Promise<Finding[]> {
   if (address.kind === 'folder') return [await checkFolder(address, config, signal)];
-  const { diagnoseS3 } = await import('../../originals/s3-diagnosis.ts');
+  const { diagnoseS3 } = await import('../../s3/diagnosis.ts');
   return judgeS3(address, await diagnoseS3(s3Settings(address, config), signal));
 }
 

@@ -6,13 +6,14 @@ import { inspect } from 'node:util';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { OriginalStore } from '../../src/avatar/ports.ts';
 import { FAULTS, type FaultCode } from '../../src/errors.ts';
-import { explainS3Failure } from '../../src/originals/s3-faults.ts';
+import { explainS3Failure } from '../../src/s3/faults.ts';
 import type { Fault } from '../support/fault-proxy.ts';
 import { freePort } from '../support/ports.ts';
-import { useS3 } from './s3.fixture.ts';
-import { never, readOriginal } from './store-suite.ts';
+import { useS3 } from '../originals/s3.fixture.ts';
+import { never, readOriginal } from '../originals/store-suite.ts';
 
 const fixture = useS3();
+const PLACE = { bucket: 'b', variable: 'AVATAR_ORIGINALS' } as const;
 const BYTES = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 253));
 
 beforeAll(async () => {
@@ -205,7 +206,7 @@ describe('a fault of S3', () => {
       $metadata: { httpStatusCode: 403 },
     });
 
-    const failure = explainS3Failure(thrown, 'b');
+    const failure = explainS3Failure(thrown, PLACE);
 
     expect(failure).toMatchObject({ code: 'originals_credentials' });
     expect(inspect(failure, { depth: 9, showHidden: true })).not.toContain('THE-TOKEN');
@@ -219,12 +220,12 @@ describe('a fault of S3', () => {
     [{ message: 'a bug of ours' }, 'internal'],
   ])('%j, which no server sends, is %s', (members, code) => {
     const thrown = Object.assign(new Error('thrown'), members);
-    expect(explainS3Failure(thrown, 'b')).toMatchObject({ code });
+    expect(explainS3Failure(thrown, PLACE)).toMatchObject({ code });
   });
 
   it('is explained even when it is no error', () => {
-    expect(explainS3Failure('text', 'b')).toMatchObject({ code: 'internal' });
-    expect(explainS3Failure(undefined, 'b')).toMatchObject({ code: 'internal' });
+    expect(explainS3Failure('text', PLACE)).toMatchObject({ code: 'internal' });
+    expect(explainS3Failure(undefined, PLACE)).toMatchObject({ code: 'internal' });
   });
 });
 

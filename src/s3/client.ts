@@ -1,7 +1,7 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
-import { followBucketRegion } from './s3-region.ts';
-import type { BlockMemory } from './block-memory.ts';
+import type { S3Place } from './place.ts';
+import { followBucketRegion } from './region.ts';
 
 export type S3Timeouts = {
   /** From asking for a connection to having one. */
@@ -12,10 +12,7 @@ export type S3Timeouts = {
   readonly stallMs: number;
 };
 
-export type S3Settings = {
-  readonly bucket: string;
-  /** What all keys begin with; a folder's slash is put after it if it has none. */
-  readonly prefix?: string | undefined;
+export type S3Settings = S3Place & {
   /** Default: the SDK's chain (`AWS_REGION`, profile, …). */
   readonly region?: string | undefined;
   /** For S3 that is not AWS: `https://s3.example.net`. */
@@ -26,10 +23,6 @@ export type S3Settings = {
   readonly accelerate?: boolean | undefined;
   /** Endpoints that can be reached over IPv6. */
   readonly dualstack?: boolean | undefined;
-  /** Larger objects are refused, before reading where their length is announced. */
-  readonly maxBytes: number;
-  /** Where objects are read to. */
-  readonly memory?: BlockMemory | undefined;
   /** Connections at once; what is above waits inside the SDK, unseen, so admit no more than that. */
   readonly maxSockets: number;
   readonly timeouts: S3Timeouts;

@@ -8,21 +8,24 @@
 import { Readable } from 'node:stream';
 import { S3ServiceException } from '@aws-sdk/client-s3';
 import { AvatarError, type FaultCode } from '../errors.ts';
+import type { S3Place } from './place.ts';
+
+type Place = Pick<S3Place, 'bucket' | 'variable'>;
 
 /** @returns 'missing' and 'unchanged' for what is no failure of a read at all */
 export function explainS3Failure(
   thrown: unknown,
-  bucket: string,
+  place: Place,
 ): 'missing' | 'unchanged' | AvatarError {
   const facts = factsOf(thrown);
   if (facts.status === 304) return 'unchanged';
   if (MISSING.has(facts.name)) return 'missing';
   return (
-    explainCredentials(facts, bucket) ??
-    explainConfiguration(facts, bucket) ??
-    explainLoad(facts, bucket) ??
-    explainNetwork(facts, bucket, thrown) ??
-    explainRest(facts, bucket, thrown)
+    explainCredentials(facts, place) ??
+    explainConfiguration(facts, place) ??
+    explainLoad(facts, place) ??
+    explainNetwork(facts, place, thrown) ??
+    explainRest(facts, place, thrown)
   );
 }
 
@@ -132,10 +135,15 @@ const THROTTLED = new Set([
   'BandwidthLimitExceeded',
 ]);
 
+const NEEDED: Readonly<Record<Place['variable'], string>> = {
+  AVATAR_ORIGINALS: 's3:GetObject on its objects (and kms:Decrypt where they are encrypted)',
+  AVATAR_VARIANTS: 's3:GetObject and s3:PutObject on its objects',
+};
+
 /** Worth the one retry a client may make. */
 const RETRY_AFTER_SECONDS = 1;
 
-function explainCredentials(facts: Facts, bucket: string): AvatarError | undefined {
+function explainCredentials(facts: Facts, { bucket }: Place): AvatarError | undefined {
   const cure =
     CREDENTIAL_CURES.get(facts.name) ??
     (facts.isOfCredentialService
@@ -145,27 +153,27 @@ function explainCredentials(facts: Facts, bucket: string): AvatarError | undefin
   return fault('originals_credentials', `bucket ${bucket}: ${cure}`, facts);
 }
 
-function explainConfiguration(facts: Facts, bucket: string): AvatarError | undefined {
+function explainConfiguration(facts: Facts, { bucket, variable }: Place): AvatarError | undefined {
   const { name, status, region, message } = facts;
   if (name === 'NoSuchBucket' || name === 'InvalidBucketName') {
-    const detail = `there is no bucket ${bucket} here: create it, or correct AVATAR_ORIGINALS (name, region=, endpoint=)`;
+    const detail = `there is no bucket ${bucket} here: create it, or correct ${variable} (name, region=, endpoint=)`;
     return fault('originals_bucket_missing', detail, facts);
   }
   if (message === 'Region is missing') {
-    const detail = `bucket ${bucket}: say region= in AVATAR_ORIGINALS, or set AWS_REGION`;
+    const detail = `bucket ${bucket}: say region= in ${variable}, or set AWS_REGION`;
     return fault('originals_wrong_region', detail, facts);
   }
   if (name === 'EndpointError') {
-    const detail = `bucket ${bucket}: region=, endpoint=, pathStyle=, accelerate= and dualstack= in AVATAR_ORIGINALS do not go together: ${message}`;
+    const detail = `bucket ${bucket}: region=, endpoint=, pathStyle=, accelerate= and dualstack= in ${variable} do not go together: ${message}`;
     return fault('originals_wrong_region', detail, facts);
   }
   if (isOfAnotherRegion(facts)) {
     const where = region === undefined ? 'in another region' : `in region ${region}`;
-    const detail = `bucket ${bucket} is ${where}: say region=${region ?? '…'} in AVATAR_ORIGINALS, or set AWS_REGION (${message})`;
+    const detail = `bucket ${bucket} is ${where}: say region=${region ?? '…'} in ${variable}, or set AWS_REGION (${message})`;
     return fault('originals_wrong_region', detail, facts);
   }
   if (status === 403 || status === 401) {
-    const detail = `bucket ${bucket} refuses: allow s3:GetObject on its objects (and kms:Decrypt where they are encrypted), and s3:ListBucket to tell what is missing (${message})`;
+    const detail = `bucket ${bucket} refuses: allow ${NEEDED[variable]}, and s3:ListBucket to tell what is missing (${message})`;
     return fault('originals_access_denied', detail, facts);
   }
   return undefined;
@@ -176,7 +184,7 @@ function isOfAnotherRegion({ name, status, region }: Facts): boolean {
   return isRedirect || WRONG_REGION.has(name) || (status === 400 && region !== undefined);
 }
 
-function explainLoad(facts: Facts, bucket: string): AvatarError | undefined {
+function explainLoad(facts: Facts, { bucket }: Place): AvatarError | undefined {
   const { name, status } = facts;
   if (THROTTLED.has(name) || status === 503 || status === 429) {
     return fault('originals_throttled', `bucket ${bucket}: the server asks for less`, facts);
@@ -190,17 +198,21 @@ function explainLoad(facts: Facts, bucket: string): AvatarError | undefined {
   return undefined;
 }
 
-function explainNetwork(facts: Facts, bucket: string, cause: unknown): AvatarError | undefined {
+function explainNetwork(
+  facts: Facts,
+  { bucket, variable }: Place,
+  cause: unknown,
+): AvatarError | undefined {
   const { status, systemCode, name, message } = facts;
   if (status !== undefined) return undefined;
   // Node's parser refused what came: a server, but none that speaks HTTP here.
   if (systemCode?.startsWith('HPE_') === true) {
-    const detail = `bucket ${bucket}: no HTTP reply (${message}): check endpoint= in AVATAR_ORIGINALS`;
+    const detail = `bucket ${bucket}: no HTTP reply (${message}): check endpoint= in ${variable}`;
     return fault('originals_bad_reply', detail, facts, cause);
   }
   // The SDK calls a connection that was reset a TimeoutError as well: first what the system says.
   if (systemCode !== undefined && systemCode !== 'ETIMEDOUT') {
-    const detail = `bucket ${bucket} cannot be reached (${message}): check the network, its DNS and endpoint= in AVATAR_ORIGINALS`;
+    const detail = `bucket ${bucket} cannot be reached (${message}): check the network, its DNS and endpoint= in ${variable}`;
     return fault('originals_unavailable', detail, facts, cause);
   }
   if (systemCode === 'ETIMEDOUT' || name === 'TimeoutError' || name === 'AbortError') {
@@ -214,11 +226,11 @@ function explainNetwork(facts: Facts, bucket: string, cause: unknown): AvatarErr
   return undefined;
 }
 
-function explainRest(facts: Facts, bucket: string, cause: unknown): AvatarError {
+function explainRest(facts: Facts, { bucket, variable }: Place, cause: unknown): AvatarError {
   if (facts.status === undefined) {
     return fault('internal', `bucket ${bucket}: ${facts.message}`, facts, cause);
   }
-  const detail = `bucket ${bucket}: a reply S3 does not give (${facts.message}): check endpoint= in AVATAR_ORIGINALS`;
+  const detail = `bucket ${bucket}: a reply S3 does not give (${facts.message}): check endpoint= in ${variable}`;
   return fault('originals_bad_reply', detail, facts);
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { orAbort } from '../../src/originals/abort.ts';
+import { orAbort } from '../../src/flow/abort.ts';
 
 describe('orAbort', () => {
   it('settles as the work does while nobody aborts', async () => {

@@ -1,10 +1,14 @@
 import type { Hash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { AvatarError } from '../errors.ts';
-import { BlockMemory } from './block-memory.ts';
 
 /** What a body without a length in its header is given at first. */
 const UNKNOWN_LENGTH = 64 * 1024;
+
+/** Where bytes are read to. */
+export type Memory = { take(bytes: number): Buffer };
+
+const UNSHARED: Memory = { take: (bytes) => Buffer.allocUnsafeSlow(bytes) };
 
 export type BodyLimits = {
   readonly maxBytes: number;
@@ -14,7 +18,7 @@ export type BodyLimits = {
   readonly what: string;
   /** As the reply's header has it. */
   readonly length?: number | undefined;
-  readonly memory?: BlockMemory | undefined;
+  readonly memory?: Memory | undefined;
   /** Fed with what comes. */
   readonly hash?: Hash | undefined;
 };
@@ -22,10 +26,10 @@ export type BodyLimits = {
 /**
  * Reads a body whole. However that ends, the body is destroyed and its socket free: one that is
  * merely forgotten keeps it for ever.
- * @throws AvatarError `original_too_large`, `originals_timeout`, `originals_bad_reply`; the
- * signal's reason
+ * @returns undefined for one of more than `maxBytes`
+ * @throws AvatarError `originals_timeout`, `originals_bad_reply`; the signal's reason
  */
-export async function readBody(body: Readable, limits: BodyLimits): Promise<Buffer> {
+export async function readBody(body: Readable, limits: BodyLimits): Promise<Buffer | undefined> {
   const { stallMs, signal, what, hash } = limits;
   const stall = setTimeout(() => {
     body.destroy(
@@ -59,16 +63,16 @@ export async function readBody(body: Readable, limits: BodyLimits): Promise<Buff
 
 async function collect(
   body: Readable,
-  { maxBytes, what, length, memory = new BlockMemory(0) }: BodyLimits,
+  { maxBytes, length, memory = UNSHARED }: BodyLimits,
   onChunk: (chunk: Buffer) => void,
-): Promise<Buffer> {
+): Promise<Buffer | undefined> {
   // Never more than is allowed, whatever the header claims.
   let bytes = memory.take(Math.min(length ?? UNKNOWN_LENGTH, maxBytes));
   let total = 0;
   // Leaving this loop early destroys the body.
   for await (const chunk of body as AsyncIterable<Buffer>) {
     onChunk(chunk);
-    if (total + chunk.length > maxBytes) throw tooLarge(what, total + chunk.length, maxBytes);
+    if (total + chunk.length > maxBytes) return undefined;
     if (total + chunk.length > bytes.length) {
       const larger = memory.take(Math.min(2 * (total + chunk.length), maxBytes));
       bytes.copy(larger, 0, 0, total);
@@ -77,10 +81,4 @@ async function collect(
     total += chunk.copy(bytes, total);
   }
   return bytes.subarray(0, total);
-}
-
-export function tooLarge(what: string, bytes: number, maxBytes: number): AvatarError {
-  return new AvatarError('original_too_large', {
-    detail: `${what} has ${bytes} bytes or more; AVATAR_MAX_ORIGINAL_MB allows ${maxBytes}`,
-  });
 }

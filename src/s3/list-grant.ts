@@ -1,6 +1,8 @@
+import { ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
 import { AvatarError } from '../errors.ts';
-import { orAbort } from './abort.ts';
-import { explainS3Failure, isRefusalOfS3 } from './s3-faults.ts';
+import { orAbort } from '../flow/abort.ts';
+import { explainS3Failure, isRefusalOfS3 } from './faults.ts';
+import type { S3Place } from './place.ts';
 
 /** How long the answer is believed: policies change seldom, and a change should need no restart. */
 const BELIEVED_MS = 5 * 60_000;
@@ -25,18 +27,14 @@ export type ListGrant = {
  * missing right, and it needs that very right. HeadBucket's 403 has neither body nor code.
  *
  * What remains undecidable: who may neither list nor read sees every key as missing.
- * @param list lists one key of the bucket, or throws what the SDK throws
  */
-export function createListGrant(
-  list: (signal: AbortSignal) => Promise<void>,
-  bucket: string,
-): ListGrant {
+export function createListGrant(client: S3Client, place: S3Place): ListGrant {
   let known: { readonly granted: boolean; readonly until: number } | undefined;
   let asking: Promise<boolean> | undefined;
 
   async function learn(): Promise<boolean> {
     try {
-      const granted = await mayList(list, bucket);
+      const granted = await mayList(client, place);
       known = { granted, until: Date.now() + BELIEVED_MS };
       return granted;
     } finally {
@@ -58,21 +56,23 @@ export function createListGrant(
   };
 }
 
-async function mayList(
-  list: (signal: AbortSignal) => Promise<void>,
-  bucket: string,
-): Promise<boolean> {
+async function mayList(client: S3Client, place: S3Place): Promise<boolean> {
+  const { bucket, prefix } = place;
+  const command = new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: 1 });
   try {
-    await list(AbortSignal.timeout(ASKED_WITHIN_MS));
+    await client.send(command, { abortSignal: AbortSignal.timeout(ASKED_WITHIN_MS) });
     return true;
   } catch (thrown) {
-    const failure = explainS3Failure(thrown, bucket);
-    if (failure === 'missing' || failure === 'unchanged') {
-      throw new AvatarError('originals_bad_reply', {
-        detail: `bucket ${bucket}: a listing was answered as if it were a read (${failure}): check endpoint= in AVATAR_ORIGINALS`,
-      });
-    }
+    const failure = explainS3Failure(thrown, place);
+    if (!(failure instanceof AvatarError)) throw noListing(failure, place);
     if (isRefusalOfS3(thrown)) return false;
     throw failure;
   }
+}
+
+/** @param said what only a read can be answered with */
+export function noListing(said: string, { bucket, variable }: S3Place): AvatarError {
+  return new AvatarError('originals_bad_reply', {
+    detail: `bucket ${bucket}: a listing was answered as if it were a read (${said}): check endpoint= in ${variable}`,
+  });
 }

@@ -1,6 +1,6 @@
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, it } from 'vitest';
-import { createS3Client, type S3Settings } from '../../src/originals/s3-client.ts';
+import { createS3Client, type S3Settings } from '../../src/s3/client.ts';
 
 const STOP = new Error('seen enough');
 
@@ -8,8 +8,9 @@ const STOP = new Error('seen enough');
 async function requestOf(settings: Partial<S3Settings>): Promise<unknown> {
   const client = createS3Client({
     bucket: 'avatars',
+    variable: 'AVATAR_ORIGINALS',
+    prefix: '',
     region: 'eu-west-1',
-    maxBytes: 1,
     maxSockets: 1,
     timeouts: { connectMs: 1, firstByteMs: 1, stallMs: 1 },
     maxAttempts: 1,

@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { BodyChecks } from '../../src/originals/s3-checksum.ts';
-import { useS3 } from './s3.fixture.ts';
-import { never, readOriginal } from './store-suite.ts';
+import { BodyChecks } from '../../src/s3/checksum.ts';
+import { useS3 } from '../originals/s3.fixture.ts';
+import { never, readOriginal } from '../originals/store-suite.ts';
 
 const fixture = useS3();
 

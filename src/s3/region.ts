@@ -1,5 +1,5 @@
 import type { S3Client } from '@aws-sdk/client-s3';
-import { dropBody, regionNamedBy } from './s3-faults.ts';
+import { dropBody, regionNamedBy } from './faults.ts';
 
 /** After a region that turned out to be as wrong as the configured one. */
 const DISTRUST_MS = 60_000;

@@ -2,10 +2,10 @@
 import type { IncomingMessage } from 'node:http';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
-import { createS3Client } from '../../src/originals/s3-client.ts';
+import { createS3Client } from '../../src/s3/client.ts';
 import type { Fault } from '../support/fault-proxy.ts';
-import { useS3 } from './s3.fixture.ts';
-import { never, readOriginal } from './store-suite.ts';
+import { useS3 } from '../originals/s3.fixture.ts';
+import { never, readOriginal } from '../originals/store-suite.ts';
 
 const fixture = useS3();
 const BYTES = Buffer.from('bytes');
@@ -106,8 +106,9 @@ describe('with AWS itself', () => {
     const seen: { host: string; scope: string | undefined }[] = [];
     const client = createS3Client({
       bucket: 'avatars',
+      variable: 'AVATAR_ORIGINALS',
+      prefix: '',
       region: 'us-east-1',
-      maxBytes: 1,
       maxSockets: 1,
       timeouts: { connectMs: 1, firstByteMs: 1, stallMs: 1 },
       maxAttempts: 1,

@@ -3,13 +3,13 @@ import {
   GetBucketAccelerateConfigurationCommand,
   HeadBucketCommand,
   ListBucketsCommand,
-  ListObjectsV2Command,
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { AvatarError } from '../errors.ts';
-import { createS3Client, type S3Settings } from './s3-client.ts';
-import { explainS3Failure, isRefusalOfS3 } from './s3-faults.ts';
-import { createListGrant } from './s3-list-grant.ts';
+import { createS3Client, type S3Settings } from './client.ts';
+import { explainS3Failure, isRefusalOfS3 } from './faults.ts';
+import { createListGrant } from './list-grant.ts';
+import type { S3Place } from './place.ts';
 
 export type S3Diagnosis = {
   readonly credentials: S3Identity | AvatarError;
@@ -41,19 +41,17 @@ export async function diagnoseS3(settings: S3Settings, signal: AbortSignal): Pro
   const heard = listen(client);
   try {
     const configured = await client.config.region().catch(() => undefined);
-    const credentials = await identify(client, bucket, signal);
+    const credentials = await identify(client, settings, signal);
     const send = { abortSignal: signal };
     // For its headers alone: its failures have no code.
     await client.send(new HeadBucketCommand({ Bucket: bucket }), send).catch(() => undefined);
-    const grant = createListGrant(async () => {
-      const Prefix = settings.prefix ?? '';
-      await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix, MaxKeys: 1 }), send);
-    }, bucket);
-    const listing = await grant.ask(signal).then(
-      (isGranted) => (isGranted ? ('granted' as const) : ('refused' as const)),
-      (error: unknown) => AvatarError.from(error),
-    );
-    const acceleration = accelerate === true ? await accelerationOf(client, bucket) : undefined;
+    const listing = await createListGrant(client, settings)
+      .ask(signal)
+      .then(
+        (isGranted) => (isGranted ? ('granted' as const) : ('refused' as const)),
+        (error: unknown) => AvatarError.from(error),
+      );
+    const acceleration = accelerate === true ? await accelerationOf(client, settings) : undefined;
     const { region: actual, clockAheadMs } = heard;
     return { credentials, region: { configured, actual }, clockAheadMs, listing, acceleration };
   } finally {
@@ -103,7 +101,7 @@ const SOURCES = [
 
 async function identify(
   client: S3Client,
-  bucket: string,
+  place: S3Place,
   signal: AbortSignal,
 ): Promise<S3Identity | AvatarError> {
   try {
@@ -116,7 +114,7 @@ async function identify(
       caller: await callerOf(client, signal),
     };
   } catch (thrown) {
-    const failure = explainS3Failure(thrown, bucket);
+    const failure = explainS3Failure(thrown, place);
     return failure instanceof AvatarError ? failure : new AvatarError('internal');
   }
 }
@@ -135,8 +133,9 @@ async function callerOf(client: S3Client, signal: AbortSignal): Promise<string |
 
 async function accelerationOf(
   client: S3Client,
-  bucket: string,
+  place: S3Place,
 ): Promise<S3Diagnosis['acceleration']> {
+  const { bucket } = place;
   try {
     const { Status: status } = await client.send(
       new GetBucketAccelerateConfigurationCommand({ Bucket: bucket }),
@@ -148,7 +147,7 @@ async function accelerationOf(
         detail: `bucket ${bucket}: s3:GetAccelerateConfiguration is not granted`,
       });
     }
-    const failure = explainS3Failure(thrown, bucket);
+    const failure = explainS3Failure(thrown, place);
     return failure instanceof AvatarError ? failure : 'never enabled';
   }
 }

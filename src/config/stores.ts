@@ -6,7 +6,7 @@ export type S3Address = {
   /** Where it is from: for what is said of it. */
   readonly variable: 'AVATAR_ORIGINALS' | 'AVATAR_VARIANTS';
   readonly bucket: string;
-  /** Empty, or ends with a slash. */
+  /** Empty, or ends with a slash, and begins with none. */
   readonly prefix: string;
   readonly region: string | undefined;
   readonly endpoint: string | undefined;
@@ -65,7 +65,8 @@ function parseS3(word: string, variable: S3Address['variable']): S3Address | { e
   const [location = '', query = ''] = word.slice('s3://'.length).split('?', 2);
   const slash = location.indexOf('/');
   const bucket = slash === -1 ? location : location.slice(0, slash);
-  const prefix = slash === -1 ? '' : location.slice(slash + 1).replace(/\/*$/, '/');
+  // Keys begin with no slash: two of them here are a slip.
+  const folder = slash === -1 ? '' : location.slice(slash).replace(/^\/+|\/+$/g, '');
   if (!BUCKET.test(bucket)) return { error: `not the name of a bucket: "${bucket}"` };
 
   const options = new URLSearchParams(query);
@@ -93,7 +94,7 @@ function parseS3(word: string, variable: S3Address['variable']): S3Address | { e
     kind: 's3',
     variable,
     bucket,
-    prefix: prefix === '/' ? '' : prefix,
+    prefix: folder === '' ? '' : `${folder}/`,
     region: options.get('region') ?? undefined,
     endpoint,
     // Servers other than AWS seldom have a host name for each bucket.

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { ConfigError, type ConfigIssue } from '../../src/config/error.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { EnvironmentSchema } from '../../src/config/schema.ts';
-import { parseStores } from '../../src/config/stores.ts';
+import { parseStores, parseVariantStore } from '../../src/config/stores.ts';
 import { trustIn } from '../../src/http/client.ts';
 
 async function issuesOf(variables: Record<string, string>): Promise<readonly ConfigIssue[]> {
@@ -241,6 +241,17 @@ describe('AVATAR_VARIANTS', () => {
 });
 
 describe('the address of a bucket', () => {
+  it.each([
+    ['s3://bucket', ''],
+    ['s3://bucket/', ''],
+    ['s3://bucket//', ''],
+    ['s3://bucket/a/b', 'a/b/'],
+    ['s3://bucket//a/b//', 'a/b/'],
+  ])('%s is that of the keys that begin with "%s", for originals and variants', (text, prefix) => {
+    expect(parseStores(text)).toMatchObject([{ bucket: 'bucket', prefix }]);
+    expect(parseVariantStore(text)).toMatchObject({ bucket: 'bucket', prefix });
+  });
+
   it('is refused, or has a name, a prefix and an endpoint that can be asked', () => {
     const part = fc.oneof(
       fc.string({ maxLength: 8 }),
@@ -265,7 +276,7 @@ describe('the address of a bucket', () => {
         for (const store of found) {
           if (store.kind !== 's3') continue;
           expect(store.bucket).toMatch(/^[a-zA-Z0-9][a-zA-Z0-9._-]+[a-zA-Z0-9]$/);
-          expect(store.prefix).toMatch(/^$|[^/]\/$/);
+          expect(store.prefix).toMatch(/^(?:[^/](?:.*[^/])?\/)?$/);
           expect(new URL(store.endpoint ?? 'http://aws').host).not.toBe('');
         }
       }),

@@ -56,6 +56,12 @@ export function regionNamedBy(thrown: unknown): string | undefined {
   return isOfAnotherRegion(facts) ? facts.region : undefined;
 }
 
+/** Whether there was an answer at all, and not one to the question for credentials. */
+export function isReplyOfS3(thrown: unknown): boolean {
+  const { status, isOfCredentialService } = factsOf(thrown);
+  return status !== undefined && !isOfCredentialService;
+}
+
 /**
  * Frees the socket of a reply the SDK gave up on: when a header of it makes no sense, it throws
  * and leaves the body unread.

@@ -1,5 +1,6 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { dropBody, regionNamedBy } from './faults.ts';
+import { dropBody, isReplyOfS3, regionNamedBy } from './faults.ts';
 
 /** After a region that turned out to be as wrong as the configured one. */
 const DISTRUST_MS = 60_000;
@@ -10,7 +11,9 @@ const DISTRUST_MS = 60_000;
 const REGION = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 /**
- * Follows the bucket to the region the server says it is in, once a request, and stays there.
+ * Follows the bucket to the region the server says it is in, once a request, and stays there when it
+ * is answered there. Without an answer it is followed anew each time: what cannot be reached may not
+ * be a region at all.
  *
  * The SDK's own `followRegionRedirects` asks the wrong region first each time, does not know
  * AuthorizationHeaderMalformed, and sets the region for whatever other requests the client is at.
@@ -19,10 +22,17 @@ const REGION = /^[a-z0-9][a-z0-9-]{0,62}$/;
  */
 export function followBucketRegion(client: S3Client, onLearned: (region: string) => void): void {
   const configured = client.config.region;
+  /** For the one request that follows the bucket: the client's region is that of all it is at. */
+  const followed = new AsyncLocalStorage<string>();
   let learned: string | undefined;
-  let isProven = false;
   let distrustedUntil = 0;
-  client.config.region = async () => learned ?? (await configured());
+  client.config.region = async () => followed.getStore() ?? learned ?? (await configured());
+
+  const learn = (region: string): void => {
+    if (region === learned) return;
+    learned = region;
+    onLearned(region);
+  };
 
   const toFollow = (thrown: unknown, tried: string): string | undefined => {
     const named = regionNamedBy(thrown);
@@ -33,28 +43,26 @@ export function followBucketRegion(client: S3Client, onLearned: (region: string)
   client.middlewareStack.add(
     (next) => async (args) => {
       const tried = await client.config.region();
+      let region: string | undefined;
       try {
         return await next(args);
       } catch (thrown) {
-        const region = toFollow(thrown, tried);
+        region = toFollow(thrown, tried);
         if (region === undefined) throw thrown;
         dropBody(thrown);
-        if (region !== learned) isProven = false;
-        learned = region;
       }
       try {
-        return await next(args);
+        const result = await followed.run(region, () => next(args));
+        learn(region);
+        return result;
       } catch (thrown) {
         if (regionNamedBy(thrown) !== undefined) {
           learned = undefined;
           distrustedUntil = performance.now() + DISTRUST_MS;
+        } else if (isReplyOfS3(thrown)) {
+          learn(region);
         }
         throw thrown;
-      } finally {
-        if (learned !== undefined && !isProven) {
-          isProven = true;
-          onLearned(learned);
-        }
       }
     },
     { step: 'initialize', name: 'followBucketRegion' },

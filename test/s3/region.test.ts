@@ -64,6 +64,34 @@ describe('a bucket in another region', () => {
     expect(learned).toEqual(['eu-west-1']);
   });
 
+  it.each([
+    ['no answer', { kind: 'silence' }, 'originals_timeout', []],
+    ['a connection that is reset', { kind: 'reset' }, 'originals_unavailable', []],
+    ['a refusal', { kind: 'reply', status: 403 }, 'originals_access_denied', ['eu-west-1']],
+  ] as const)(
+    'is proven to be there by a reply only: %s there',
+    async (_what, fault, code, proof) => {
+      const { s3, open } = fixture();
+      const learned: string[] = [];
+      const timeouts = { connectMs: 5000, firstByteMs: 300, stallMs: 300 };
+      const store = open({ timeouts, onRegionLearned: (region) => learned.push(region) });
+      const isThere = (request: IncomingMessage): boolean => regionOf(request) === 'eu-west-1';
+      s3.proxy.inject(fault, { unless: (request) => !isThere(request) });
+      s3.proxy.inject(redirect('eu-west-1'), { unless: isThere });
+
+      await expect(store.read('a', { signal: never })).rejects.toMatchObject({ code });
+      expect(learned).toEqual(proof);
+
+      s3.proxy.heal();
+      s3.proxy.inject(redirect('eu-west-1'), { unless: isThere });
+      const before = s3.requests();
+      expect((await readOriginal(store, 'a')).bytes).toEqual(BYTES);
+      // Without proof it is looked for anew.
+      expect(s3.requests() - before).toBe(2 - proof.length);
+      expect(learned).toEqual(['eu-west-1']);
+    },
+  );
+
   it('is followed to one region, not from one to the next', async () => {
     const { s3, open } = fixture();
     const learned: string[] = [];

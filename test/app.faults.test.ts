@@ -109,6 +109,18 @@ const TABLE: readonly Row[] = [
     reply(400, xml('AuthorizationHeaderMalformed', '<Region>eu-west-1</Region>')),
     /region=eu-west-1/,
   ],
+  [
+    'InvalidRequest for acceleration',
+    'originals_wrong_region',
+    reply(
+      400,
+      xml('InvalidRequest').replace(
+        'SDK-TEXT InvalidRequest',
+        'SDK-TEXT: S3 Transfer Acceleration is not configured on this bucket',
+      ),
+    ),
+    /take accelerate= out of AVATAR_ORIGINALS/,
+  ],
   said('SlowDown', 503, 'originals_throttled', /asks for less/),
   said('InternalError', 500, 'originals_unavailable', /the server failed/),
   ['a bare 502', 'originals_unavailable', reply(502, '<html>SDK-TEXT'), /status 502/],

@@ -21,7 +21,7 @@ export type S3Diagnosis = {
   /** How far this machine's clock is before the server's, which tells whole seconds. */
   readonly clockAheadMs: number | undefined;
   readonly listing: 'granted' | 'refused' | AvatarError;
-  /** Of the bucket; undefined where it is not asked for. */
+  /** Of the bucket, whether it is asked for or not; undefined where there is none, but with AWS. */
   readonly acceleration: 'Enabled' | 'Suspended' | 'never enabled' | AvatarError | undefined;
 };
 
@@ -36,8 +36,9 @@ export type S3Identity = {
 type Heard = { region: string | undefined; clockAheadMs: number | undefined };
 
 export async function diagnoseS3(settings: S3Settings, signal: AbortSignal): Promise<S3Diagnosis> {
-  const { bucket, accelerate } = settings;
-  const client = createS3Client({ ...settings, maxAttempts: 1 });
+  const { bucket, endpoint } = settings;
+  // Of a bucket without acceleration, its accelerated host says nothing but that.
+  const client = createS3Client({ ...settings, accelerate: false, maxAttempts: 1 });
   const heard = listen(client);
   try {
     const configured = await client.config.region().catch(() => undefined);
@@ -51,7 +52,8 @@ export async function diagnoseS3(settings: S3Settings, signal: AbortSignal): Pro
         (isGranted) => (isGranted ? ('granted' as const) : ('refused' as const)),
         (error: unknown) => AvatarError.from(error),
       );
-    const acceleration = accelerate === true ? await accelerationOf(client, settings) : undefined;
+    const acceleration =
+      endpoint === undefined ? await accelerationOf(client, settings, signal) : undefined;
     const { region: actual, clockAheadMs } = heard;
     return { credentials, region: { configured, actual }, clockAheadMs, listing, acceleration };
   } finally {
@@ -134,14 +136,17 @@ async function callerOf(client: S3Client, signal: AbortSignal): Promise<string |
 async function accelerationOf(
   client: S3Client,
   place: S3Place,
+  signal: AbortSignal,
 ): Promise<S3Diagnosis['acceleration']> {
   const { bucket } = place;
   try {
     const { Status: status } = await client.send(
       new GetBucketAccelerateConfigurationCommand({ Bucket: bucket }),
+      { abortSignal: signal },
     );
     return status ?? 'never enabled';
   } catch (thrown) {
+    signal.throwIfAborted();
     if (isRefusalOfS3(thrown)) {
       return new AvatarError('originals_access_denied', {
         detail: `bucket ${bucket}: s3:GetAccelerateConfiguration is not granted`,

@@ -173,6 +173,10 @@ function explainConfiguration(facts: Facts, { bucket, variable }: Place): Avatar
     const detail = `bucket ${bucket}: region=, endpoint=, pathStyle=, accelerate= and dualstack= in ${variable} do not go together: ${message}`;
     return fault('originals_wrong_region', detail, facts);
   }
+  if (isOfAcceleration(facts)) {
+    const detail = `bucket ${bucket}: take accelerate= out of ${variable}, or enable Transfer Acceleration of the bucket (${message})`;
+    return fault('originals_wrong_region', detail, facts);
+  }
   if (isOfAnotherRegion(facts)) {
     const where = region === undefined ? 'in another region' : `in region ${region}`;
     const detail = `bucket ${bucket} is ${where}: say region=${region ?? '…'} in ${variable}, or set AWS_REGION (${message})`;
@@ -185,7 +189,14 @@ function explainConfiguration(facts: Facts, { bucket, variable }: Place): Avatar
   return undefined;
 }
 
-function isOfAnotherRegion({ name, status, region }: Facts): boolean {
+/** What the accelerated host of a bucket says where there is, or can be, no acceleration. */
+function isOfAcceleration({ name, message }: Facts): boolean {
+  return name === 'InvalidRequest' && message.includes('Transfer Acceleration');
+}
+
+function isOfAnotherRegion(facts: Facts): boolean {
+  const { name, status, region } = facts;
+  if (isOfAcceleration(facts)) return false;
   const isRedirect = status === 301 || status === 302 || status === 307 || status === 308;
   return isRedirect || WRONG_REGION.has(name) || (status === 400 && region !== undefined);
 }

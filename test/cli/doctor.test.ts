@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { IncomingMessage } from 'node:http';
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { createFolder } from '../support/app.ts';
 import { card } from '../support/cards.ts';
 import { linesOf, type Ran, runCommand } from '../support/commands.ts';
@@ -226,6 +227,38 @@ describe('the doctor names', () => {
     expect(findings(ran)).toContainEqual(
       finding('broken', `AVATAR_VARIANTS s3://${other}`, 'written', 's3:PutObject'),
     );
+  });
+
+  it.each([
+    ['never enabled', '<AccelerateConfiguration/>'],
+    ['Suspended', '<AccelerateConfiguration><Status>Suspended</Status></AccelerateConfiguration>'],
+  ])('17: acceleration that is asked for and %s', async (status, body) => {
+    const isAbout = ({ url }: IncomingMessage): boolean => url?.includes('accelerate') === true;
+    s3.proxy.inject(
+      { kind: 'reply', status: 200, body },
+      { unless: (request) => !isAbout(request) },
+    );
+    // The address of a bucket of AWS has no endpoint of its own.
+    vi.stubEnv('AWS_ENDPOINT_URL_S3', s3.endpoint);
+    const ran = await examine({
+      AVATAR_ORIGINALS: `s3://${bucket}?region=us-east-1&accelerate=true`,
+      AVATAR_VARIANTS: `s3://${bucket}?region=us-east-1`,
+    }).finally(() => {
+      s3.proxy.heal();
+      vi.unstubAllEnvs();
+    });
+    expect(ran.code).toBe(2);
+    expect(findings(ran)).toContainEqual(
+      finding('broken', `s3://${bucket} acceleration`, status, 'take accelerate= out of AVATAR_OR'),
+    );
+    // Told where it is not asked for, too; and the bucket itself is well.
+    expect(findings(ran)).toContainEqual({
+      event: 'finding',
+      state: 'ok',
+      check: `s3://${bucket} acceleration`,
+      says: expect.stringContaining(status),
+    });
+    expect(saysOf(ran, `s3://${bucket}`)).toBe('can be reached and listed');
   });
 });
 

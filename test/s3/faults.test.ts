@@ -36,6 +36,10 @@ function denied(message: string): Fault {
   return reply(403, xml('AccessDenied').replace('said AccessDenied', message));
 }
 
+const NOT_ACCELERATED = xml('InvalidRequest').replace(
+  'said InvalidRequest',
+  'S3 Transfer Acceleration is not configured on this bucket',
+);
 const IRELAND = { 'x-amz-bucket-region': 'eu-west-1' };
 
 type Row = readonly [what: string, code: FaultCode, fault: Fault, detail: RegExp];
@@ -85,6 +89,18 @@ const TABLE: readonly Row[] = [
     /region=eu-west-1/,
   ],
   ['a 400 with the region', 'originals_wrong_region', reply(400, '', IRELAND), /region=eu-west-1/],
+  [
+    'acceleration that is not enabled',
+    'originals_wrong_region',
+    reply(400, NOT_ACCELERATED),
+    /take accelerate= out of AVATAR_ORIGINALS, or enable/,
+  ],
+  [
+    'acceleration that is not enabled, with the region',
+    'originals_wrong_region',
+    reply(400, NOT_ACCELERATED, IRELAND),
+    /take accelerate= out of AVATAR_ORIGINALS, or enable/,
+  ],
   said('SlowDown', 503, 'originals_throttled', /asks for less.*request REQ1/),
   ['a bare 503', 'originals_throttled', reply(503), /asks for less/],
   said('TooManyRequests', 429, 'originals_throttled', /asks for less/),

@@ -42,9 +42,9 @@ export function judgeS3(address: S3Address, diagnosis: S3Diagnosis): Finding[] {
   return [
     judgeCredentials(name, diagnosis),
     ...judgeListing(name, address, diagnosis),
-    ...judgeRegion(name, diagnosis),
+    ...judgeRegion(name, address, diagnosis),
     ...judgeClock(name, diagnosis),
-    ...judgeAcceleration(name, diagnosis),
+    ...judgeAcceleration(name, address, diagnosis),
   ];
 }
 
@@ -89,11 +89,15 @@ const WHAT_IS_WRONG: Readonly<Record<string, string>> = {
   originals_timeout: 'does not answer in time',
 };
 
-function judgeRegion(name: string, { region, listing }: S3Diagnosis): Finding[] {
+function judgeRegion(
+  name: string,
+  { variable }: S3Address,
+  { region, listing }: S3Diagnosis,
+): Finding[] {
   const { configured, actual } = region;
   if (actual === undefined || actual === configured) return [];
   const says = `the bucket is in ${actual}, configured is ${configured ?? 'none'}`;
-  const mend = `say region=${actual} in AVATAR_ORIGINALS, or set AWS_REGION`;
+  const mend = `say region=${actual} in ${variable}, or set AWS_REGION`;
   // Where it works all the same, each connection begins with a detour.
   return [(listing instanceof AvatarError ? broken : warning)(`${name} region`, says, mend)];
 }
@@ -107,9 +111,17 @@ function judgeClock(name: string, { clockAheadMs }: S3Diagnosis): Finding[] {
   return [(off < S3_TOLERATES_MS ? warning : broken)(`${name} clock`, says, mend)];
 }
 
-function judgeAcceleration(name: string, { acceleration }: S3Diagnosis): Finding[] {
-  if (acceleration === undefined) return [];
+function judgeAcceleration(
+  name: string,
+  { accelerate, variable }: S3Address,
+  { acceleration }: S3Diagnosis,
+): Finding[] {
   const check = `${name} acceleration`;
+  if (acceleration === undefined) return [];
+  if (!accelerate) {
+    if (acceleration instanceof AvatarError) return [];
+    return [ok(check, `is not asked for (of the bucket: ${acceleration})`)];
+  }
   if (acceleration === 'Enabled') return [ok(check, 'is enabled')];
   if (acceleration instanceof AvatarError) {
     const mend = 'allow s3:GetAccelerateConfiguration, or look at the bucket’s properties';
@@ -119,7 +131,7 @@ function judgeAcceleration(name: string, { acceleration }: S3Diagnosis): Finding
     broken(
       check,
       `is asked for and not there (${acceleration})`,
-      'enable Transfer Acceleration of the bucket, or take accelerate= out of AVATAR_ORIGINALS',
+      `take accelerate= out of ${variable}, or enable Transfer Acceleration of the bucket`,
     ),
   ];
 }

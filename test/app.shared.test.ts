@@ -81,9 +81,13 @@ async function get(app: TestApp, url = path, headers: Record<string, string> = {
 }
 
 /** A variant nobody has rendered before, once it has reached the store. */
-async function rendered(app: TestApp, url = path): Promise<Reply> {
+async function rendered(
+  app: TestApp,
+  url = path,
+  headers: Record<string, string> = {},
+): Promise<Reply> {
   const before = await app.metric('avatar_shared_variant_writes_total');
-  const reply = await get(app, url);
+  const reply = await get(app, url, headers);
   await expect
     .poll(() => app.metric('avatar_shared_variant_writes_total'), { timeout: 10_000 })
     .toBe(before + 1);
@@ -263,6 +267,35 @@ describe('a variant is never stale', () => {
     expect(fresh.headers['etag']).not.toBe(old.headers['etag']);
     expect(essence(await get(third))).toEqual(essence(fresh));
     expect(outcomes(third)).toEqual(['shared']);
+  });
+
+  it('when the first to notice holds a copy itself: it is replaced all the same', async () => {
+    const old = String((await rendered(first)).headers['etag']);
+    await putOriginal(user, await cardOf(100, 300));
+    let fresh = '';
+    const stale = await during(second, 'stale', async () => {
+      const reply = await rendered(second, path, { 'if-none-match': old });
+      expect(reply.statusCode).toBe(200);
+      fresh = String(reply.headers['etag']);
+    });
+    expect(stale).toBe(1);
+    expect(fresh).not.toBe(old);
+    // Where a CDN reads it.
+    expect(`"${(await store.describe(keyOf(path), never))?.variant?.etag}"`).toBe(fresh);
+  });
+
+  it('nor rendered again for who holds an outdated copy, or a made-up one', async () => {
+    const old = String((await rendered(first)).headers['etag']);
+    await putOriginal(user, await cardOf(100, 300));
+    const fresh = await rendered(second);
+    for (const held of [old, `"png${PROFILE_VERSIONS.png}-90-0123456789abcdef"`]) {
+      const app = await start();
+      const reply = await get(app, path, { 'if-none-match': held });
+      expect(essence(reply)).toEqual(essence(fresh));
+      expect(outcomes(app)).toEqual(['shared']);
+      expect(await app.metric('avatar_shared_variants_total', { result: 'hit' })).toBe(1);
+      expect(await app.metric('avatar_rendered_variants_total')).toBe(0);
+    }
   });
 
   it('when its original is gone: there is no such avatar', async () => {

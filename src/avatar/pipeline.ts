@@ -170,7 +170,7 @@ export class Pipeline {
 
   async #answerFor(miss: Miss): Promise<Answer> {
     const { held } = miss;
-    // Who holds a copy may need none of ours.
+    // Who holds a copy needs none of ours, unless theirs turns out to be outdated.
     const shared = held === undefined ? await this.#findShared(miss) : undefined;
     let found: FoundOriginal;
     try {
@@ -180,8 +180,11 @@ export class Pipeline {
       return await this.#answerUnverified(AvatarError.from(error), miss, shared);
     }
     switch (found.kind) {
-      case 'read':
-        return await this.#answerRendered(found.original, miss, shared);
+      case 'read': {
+        // Whoever has noticed it before has rendered it.
+        const latest = held === undefined ? shared : await this.#findShared(miss);
+        return await this.#answerRead(found.original, miss, latest);
+      }
       case 'unchanged':
         return shared?.kind === 'usable'
           ? this.#answerShared(shared.variant, miss)
@@ -233,13 +236,19 @@ export class Pipeline {
     return isVerified ? answer : { ...answer, trouble };
   }
 
-  async #answerRendered(
+  async #answerRead(
     original: Original,
     miss: Miss,
     shared: SharedCopy | undefined,
   ): Promise<Answer> {
     const { key } = miss;
-    if (shared?.kind === 'usable') this.#parts.shared?.used('stale');
+    if (shared?.kind === 'usable') {
+      if (shared.originalTag === original.etag) {
+        original.release?.();
+        return this.#answerShared(shared.variant, miss);
+      }
+      this.#parts.shared?.used('stale');
+    }
     try {
       const variant = await this.#render(miss, original);
       original.release?.();

@@ -54,12 +54,14 @@ afterAll(async () => {
   await Promise.all([originals.stop(), variants.stop()]);
 });
 
+function storeAt({ endpoint }: TestS3, folder: string): string {
+  return `s3://${bucket}/${folder}?region=us-east-1&endpoint=${endpoint}`;
+}
+
 async function start(variables: Record<string, string> = {}): Promise<TestApp> {
-  const at = (s3: TestS3, folder: string): string =>
-    `s3://${bucket}/${folder}?region=us-east-1&endpoint=${s3.endpoint}`;
   const app = await startApp({
-    AVATAR_ORIGINALS: at(originals, 'originals'),
-    AVATAR_VARIANTS: at(variants, 'variants'),
+    AVATAR_ORIGINALS: storeAt(originals, 'originals'),
+    AVATAR_VARIANTS: storeAt(variants, 'variants'),
     ...variables,
   });
   apps.push(app);
@@ -92,6 +94,16 @@ async function rendered(
     .poll(() => app.metric('avatar_shared_variant_writes_total'), { timeout: 10_000 })
     .toBe(before + 1);
   return reply;
+}
+
+/** So many avatars that another instance has put into the store. */
+async function renderedByFirst(howMany: number): Promise<string[]> {
+  const picture = await cardOf(60, 60);
+  const users = Array.from({ length: howMany }, (_, index) => `${user}-${index}`);
+  for (const each of users) await putOriginal(each, picture);
+  const paths = users.map((each) => path.replace(user, each));
+  for (const url of paths) await rendered(first, url);
+  return paths;
 }
 
 /** How the requests for this test's avatar ended. */
@@ -353,21 +365,59 @@ describe('a variant is never stale', () => {
 
 describe('while originals cannot be asked for', () => {
   it.each([
-    ['failing', { kind: 'reply', status: 500 }],
-    ['hanging', { kind: 'silence' }],
-    ['refusing', { kind: 'reply', status: 403, body: WRONG_SECRET }],
-  ] as const)('(%s) what was rendered is served, and the log says why', async (_what, fault) => {
-    const made = await rendered(first);
-    originals.proxy.inject(fault);
-    const unverified = await during(second, 'unverified', async () => {
-      const reply = await get(second);
-      expect(essence(reply)).toEqual(essence(made));
-      expect(reply.headers['cache-status']).toBe('avatar-proxy; hit; detail=shared');
+    ['failing', { kind: 'reply', status: 500 }, /bucket \S+: the server failed/],
+    ['hanging', { kind: 'silence' }, /s3:\/\/\S+: no answer within 2000 ms: check the network/],
+    ['refusing', { kind: 'reply', status: 403, body: WRONG_SECRET }, /AWS_SECRET_ACCESS_KEY/],
+  ] as const)(
+    '(%s) what was rendered is served, and the log says why',
+    async (_what, fault, why) => {
+      const made = await rendered(first);
+      originals.proxy.inject(fault);
+      const unverified = await during(second, 'unverified', async () => {
+        const reply = await get(second);
+        expect(essence(reply)).toEqual(essence(made));
+        expect(reply.headers['cache-status']).toBe('avatar-proxy; hit; detail=shared');
+      });
+      expect(unverified).toBe(1);
+      expect(second.lines.filter((line) => line['path'] === path)).toMatchObject([
+        { level: 50, outcome: 'shared', status: 200, reason: expect.stringMatching(why) },
+      ]);
+    },
+  );
+
+  it('(hanging) it is noticed, and only few wait for it from then on', async () => {
+    const app = await start({ AVATAR_DEADLINE_MS: '3000' });
+    const paths = await renderedByFirst(10);
+    originals.proxy.inject({ kind: 'silence' });
+    for (const url of paths.slice(0, 4)) expect((await get(app, url)).statusCode).toBe(200);
+    const reads = (result: string): Promise<number> =>
+      app.metric('avatar_original_reads_total', { result });
+    expect([await reads('originals_timeout'), await reads('abandoned')]).toEqual([4, 0]);
+    expect(await app.metric('avatar_original_store_in_trouble')).toBe(1);
+    expect(app.lines.find(({ msg }) => /is in trouble/.test(String(msg)))).toMatchObject({
+      store: `1 s3://${bucket}/originals`,
+      reason: expect.stringContaining('no answer within 750 ms'),
     });
-    expect(unverified).toBe(1);
-    expect(second.lines.filter((line) => line['path'] === path)).toMatchObject([
-      { level: 50, outcome: 'shared', status: 200, reason: expect.any(String) },
-    ]);
+    const replies = await Promise.all(paths.slice(4).map((url) => get(app, url)));
+    expect(replies.map(({ statusCode }) => statusCode)).toEqual(paths.slice(4).map(() => 200));
+    // Two of the six are told at once what is known.
+    const reasons = app.lines.filter(({ path }) => paths.slice(4).includes(String(path)));
+    expect(reasons.filter(({ reason }) => /not asked/.test(String(reason)))).toHaveLength(2);
+  });
+
+  it('(the first of two hanging) it is verified with the second, soon without a wait', async () => {
+    const hanging = await connectS3(inject('s3'));
+    const app = await start({
+      AVATAR_ORIGINALS: `${storeAt(hanging, 'elsewhere')} ${storeAt(originals, 'originals')}`,
+    });
+    const paths = await renderedByFirst(6);
+    hanging.proxy.inject({ kind: 'silence' });
+    for (const url of paths) expect((await get(app, url)).statusCode).toBe(200);
+    expect(await app.metric('avatar_shared_variants_total', { result: 'hit' })).toBe(paths.length);
+    const elsewhere = { store: `1 s3://${bucket}/elsewhere` };
+    expect(await app.metric('avatar_original_store_in_trouble', elsewhere)).toBe(1);
+    expect(await app.metric('avatar_original_fallbacks_total', elsewhere)).toBe(paths.length);
+    await hanging.stop();
   });
 
   it('who holds a copy is told that it holds', async () => {

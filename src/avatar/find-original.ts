@@ -1,4 +1,5 @@
 import { AvatarError } from '../errors.ts';
+import { Deadline } from '../flow/deadline.ts';
 import type { Turn } from '../flow/fair-queue.ts';
 import type { Locator, Original, Originals, Renderer } from './ports.ts';
 import type { AvatarRequest } from './request.ts';
@@ -18,7 +19,14 @@ export type FindingOptions = {
   readonly dueAt: number;
   readonly stages: Stages;
   readonly signal: AbortSignal;
+  /** How long any one store is waited for; default: as is configured. */
+  readonly patienceMs?: number;
 };
+
+/** How long a shared variant may take to be verified. */
+const VERIFIED_WITHIN_MS = 4000;
+/** What one store may take of that: many times what S3 needs, and another one still gets its turn. */
+const STORE_SHARE = 1 / 2;
 
 export type FoundOriginal =
   | { readonly kind: 'read'; readonly original: Original }
@@ -51,12 +59,30 @@ export async function findOriginal(
   return { kind: 'read', original: { ...original, lastModified } };
 }
 
+/**
+ * Whether the copy in hand still holds. With it in hand, a store or a database that hangs is not waited
+ * for to the end. Throws as `findOriginal` does.
+ * @param deadlineMs of the whole miss
+ */
+export async function verifyCopy(
+  parts: FindingParts,
+  request: AvatarRequest,
+  options: FindingOptions & { readonly knownTag: string },
+  deadlineMs: number,
+): Promise<FoundOriginal> {
+  const withinMs = Math.min(VERIFIED_WITHIN_MS, deadlineMs / 2);
+  const detail = `not verified within ${withinMs} ms: the database, the stores or the wait for one of AVATAR_FETCHES took too long`;
+  using verifying = new Deadline(withinMs, options.signal, detail);
+  const patienceMs = withinMs * STORE_SHARE;
+  return await findOriginal(parts, request, { ...options, patienceMs, signal: verifying.signal });
+}
+
 async function read(
   { originals, renderer }: FindingParts,
   keys: readonly string[],
-  { knownTag, turn, dueAt, signal }: FindingOptions,
+  { knownTag, turn, dueAt, signal, patienceMs }: FindingOptions,
 ): Promise<Original | 'unchanged' | undefined> {
   // Where there is a copy there may be nothing to render.
   using _place = knownTag === undefined ? renderer.reserve(turn, dueAt) : undefined;
-  return await originals.read(keys, { signal, ifNoneMatch: knownTag });
+  return await originals.read(keys, { signal, ifNoneMatch: knownTag, patienceMs });
 }

@@ -7,7 +7,7 @@ import { Deadline } from '../flow/deadline.ts';
 import type { Turn } from '../flow/fair-queue.ts';
 import { SingleFlight } from '../flow/single-flight.ts';
 import type { Answer, Caller } from './answer.ts';
-import { findOriginal, type FoundOriginal } from './find-original.ts';
+import { findOriginal, type FoundOriginal, verifyCopy } from './find-original.ts';
 import { type AskedFormat, askedFormat, type Format, stillFormat } from './formats.ts';
 import type { Letters } from './letters.ts';
 import type {
@@ -87,8 +87,6 @@ type Miss = Wanted & {
 
 /** How long "missing" and "damaged" hold for an avatar before its original is read again. */
 const AVATAR_REFUSED_MS = 60_000;
-/** How long a shared variant may take to be verified: some ten times what S3 needs. */
-const VERIFIED_WITHIN_MS = 2000;
 /** How long one that could not be verified is shown before that is tried again. */
 const UNVERIFIED_FOR_MS = 30_000;
 /** How long the verdict on one original's bytes holds: it is never decoded again in that time. */
@@ -204,16 +202,12 @@ export class Pipeline {
   }
 
   async #findOriginal(miss: Miss, shared: SharedCopy | undefined): Promise<FoundOriginal> {
-    if (shared?.kind !== 'usable') {
-      const knownTag = miss.held?.originalTag;
-      return await findOriginal(this.#parts, miss.request, { ...miss, knownTag });
+    if (shared?.kind === 'usable') {
+      const copy = { ...miss, knownTag: shared.originalTag };
+      return await verifyCopy(this.#parts, miss.request, copy, this.#rules.deadlineMs);
     }
-    // With a picture in hand, a store or a database that hangs is not waited for to the end.
-    const withinMs = Math.min(VERIFIED_WITHIN_MS, this.#rules.deadlineMs / 2);
-    using verifying = new Deadline(withinMs, miss.signal);
-    const { signal } = verifying;
-    const { originalTag: knownTag } = shared;
-    return await findOriginal(this.#parts, miss.request, { ...miss, knownTag, signal });
+    const knownTag = miss.held?.originalTag;
+    return await findOriginal(this.#parts, miss.request, { ...miss, knownTag });
   }
 
   /** The original cannot be asked for: a picture that was made of it is shown nevertheless. */

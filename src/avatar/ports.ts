@@ -56,6 +56,8 @@ export type ReadOptions = {
   readonly signal: AbortSignal;
   /** The entity tag of a copy somebody has: the store answers 'unchanged' when it still holds. */
   readonly ifNoneMatch?: string | undefined;
+  /** How long each store is waited for, the last one too; default: that one until `signal` aborts. */
+  readonly patienceMs?: number | undefined;
 };
 
 /** Originals, wherever they are. */

@@ -13,7 +13,8 @@ export type OrderedSettings = {
  * Several stores as one: the first original there is, keys in order, each through all stores in order.
  *
  * A store that fails is passed over for the rest of the read. One that is slow, or known to be in
- * trouble, is left for the end: nobody whose original is elsewhere waits for its time-outs. If nobody
+ * trouble, is left for the end: nobody whose original is elsewhere waits for its time-outs. Who brings
+ * little patience waits for none of them again. If nobody
  * has the original, the first failure is thrown: what could not be asked about is not missing. A
  * verdict on an original that was found (`original_too_large`) is final.
  */
@@ -74,9 +75,12 @@ class Round {
       if (store.isInTrouble) store.tryOnTheSide(firstKey);
     }
     if (first.size > 0) for (const { store } of last) events.onFallback(store, undefined);
+    const giveUp = (store: TrackedStore, fault: AvatarError): unknown =>
+      this.#failures.set(store, fault);
+    const isInHaste = options.patienceMs !== undefined;
     const found =
-      (await this.#ask(first, keys, options, (store) => last.add(store))) ??
-      (await this.#ask(last, keys, options, (store, fault) => this.#failures.set(store, fault)));
+      (await this.#ask(first, keys, options, isInHaste ? giveUp : (store) => last.add(store))) ??
+      (await this.#ask(last, keys, options, giveUp));
     if (found !== undefined) return found;
     const [firstFailure] = this.#failures.values();
     if (firstFailure !== undefined) throw firstFailure;
@@ -116,8 +120,9 @@ class Round {
     options: ReadOptions,
     hasOthers: boolean,
   ): Promise<Found | AvatarError> {
+    const { patienceMs = hasOthers ? this.#settings.patienceMs : undefined } = options;
     try {
-      return await store.read(key, options, hasOthers ? this.#settings.patienceMs : undefined);
+      return await store.read(key, options, patienceMs);
     } catch (thrown) {
       options.signal.throwIfAborted();
       const error = AvatarError.from(thrown);

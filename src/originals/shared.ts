@@ -46,7 +46,8 @@ export class SharedOriginals implements Originals {
     this.#recent = new RecentOriginals(settings.recentBytes, RECENT_MS);
   }
 
-  async read(keys: readonly string[], { signal, ifNoneMatch }: ReadOptions): Promise<Found> {
+  async read(keys: readonly string[], options: ReadOptions): Promise<Found> {
+    const { signal, ifNoneMatch } = options;
     // No key has a line break.
     const name = keys.join('\n');
     const known = this.#recent.etagOf(name);
@@ -56,6 +57,7 @@ export class SharedOriginals implements Originals {
     const flight = isWhole ? name : `${name}\n\n${ifNoneMatch}`;
     const { result, joined, isAlone } = await this.#flights.run(flight, signal, (shared) =>
       this.#readOnce(name, keys, {
+        ...options,
         signal: shared,
         ifNoneMatch: isWhole ? undefined : ifNoneMatch,
       }),

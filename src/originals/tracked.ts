@@ -56,7 +56,7 @@ export class TrackedStore {
   }
 
   /**
-   * @param patienceMs how long the answer is waited for, where there is somebody else to ask
+   * @param patienceMs how long the answer is waited for, where it is not all that is left
    * @throws AvatarError as `OriginalStore.read` does, `originals_timeout` when patience ends, or what
    * it threw last, when it is in trouble and enough are waiting for it; the signal's reason
    */
@@ -98,8 +98,7 @@ export class TrackedStore {
   ): Promise<Found> {
     const impatience = new AbortController();
     const timer = setTimeout(() => {
-      const detail = `${this.store.name}: no answer within ${patienceMs} ms`;
-      impatience.abort(new AvatarError('originals_timeout', { detail }));
+      impatience.abort(this.#silence(patienceMs));
     }, patienceMs);
     try {
       const either = AbortSignal.any([signal, impatience.signal]);
@@ -130,11 +129,16 @@ export class TrackedStore {
     if (reason.code === 'originals_timeout') {
       this.#fail(reason);
     } else if (reason.code === 'deadline_passed' && afterMs > SUSPICIOUS_MS) {
-      const detail = `${this.store.name}: no answer within ${Math.round(afterMs)} ms`;
-      this.#fail(new AvatarError('originals_timeout', { detail }));
+      this.#fail(this.#silence(afterMs));
     } else {
       this.#events.onRead(this.store, 'abandoned');
     }
+  }
+
+  #silence(ms: number): AvatarError {
+    return new AvatarError('originals_timeout', {
+      detail: `${this.store.name}: no answer within ${Math.round(ms)} ms: check the network, and how the store is`,
+    });
   }
 
   #succeed(result: string): void {

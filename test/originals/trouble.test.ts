@@ -100,6 +100,21 @@ describe('a store that hangs', () => {
     await expect(textOf(stores, 'only', deadline)).rejects.toMatchObject({ name: 'TimeoutError' });
   });
 
+  it('is waited for once, the last one too, by who brings little patience', async () => {
+    const first = held(await folder('one', 'only'));
+    const stores = ordered([first.store, await folder('two')], events);
+
+    await expect(stores.read(['only'], { signal: never, patienceMs: 50 })).rejects.toMatchObject({
+      code: 'originals_timeout',
+      detail: expect.stringMatching(`${first.store.name}: no answer within 50 ms: check`),
+    });
+    expect(events.reads.map(([, result]) => result)).toEqual(['originals_timeout', 'missing']);
+    await expect(
+      ordered([first.store]).read(['only'], { signal: never, patienceMs: 50 }),
+    ).rejects.toMatchObject({ code: 'originals_timeout' });
+    expect(first.waiting()).toBe(0);
+  });
+
   it('when both hang, makes nothing missing either', async () => {
     const both = [held(await folder('one', 'only')), held(await folder('two'))];
     const stores = ordered(

@@ -13,10 +13,6 @@ export class SingleFlight<Result> {
     this.#isWorthRepeating = isWorthRepeating;
   }
 
-  get size(): number {
-    return this.#flights.size;
-  }
-
   has(key: string): boolean {
     return this.#flights.has(key);
   }

@@ -9,10 +9,6 @@ const MOST_REMEMBERED = 10_000;
 export class Quarantine {
   readonly #strikes = new LRUCache<string, number>({ max: MOST_REMEMBERED, ttl: HELD_MS });
 
-  get size(): number {
-    return this.#strikes.size;
-  }
-
   /** @returns true when this was the strike that shuts the door */
   strike(identity: string): boolean {
     const strikes = (this.#strikes.get(identity) ?? 0) + 1;

@@ -1,3 +1,4 @@
+import { hasPlainSegments } from '../keys.ts';
 import { type AskedFormat, type Extension, stillFormat } from './formats.ts';
 
 /** S3 allows 1024 bytes; the rest is for the prefix. */
@@ -24,16 +25,11 @@ export function sharedKey(
   if (extension === undefined) return undefined;
   const path = `${address.slice(1, address.lastIndexOf('.'))}.${extension}`;
   const key = decodeURIComponent(path);
-  if (Buffer.byteLength(path) > LONGEST_KEY_BYTES || hasRelativeSegment(key)) return undefined;
+  if (Buffer.byteLength(path) > LONGEST_KEY_BYTES || !hasPlainSegments(key)) return undefined;
   return key.includes(' ') ? `encoded/${path}` : key;
 }
 
 function extensionOf(format: AskedFormat, plain: AskedFormat): Extension | undefined {
   if (format === plain) return 'png';
   return format === 'png' || format === 'original' ? undefined : stillFormat(format);
-}
-
-/** What a proxy on the way would resolve, and then ask for something else. */
-function hasRelativeSegment(key: string): boolean {
-  return key.split('/').some((part) => part === '' || part === '.' || part === '..');
 }

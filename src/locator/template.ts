@@ -5,6 +5,7 @@
  */
 import type { Locator } from '../avatar/ports.ts';
 import type { AvatarRequest } from '../avatar/request.ts';
+import { hasPlainSegments } from '../keys.ts';
 
 const PLACEHOLDERS = {
   host: (request) => request.host,
@@ -40,8 +41,9 @@ export function parseTemplates(text: string): KeyTemplate[] | { error: string } 
     if (!pieces.some((piece) => 'placeholder' in piece)) {
       return { error: `no placeholder in "${alternative}"` };
     }
-    const hasBadSegment = alternative.split('/').some((part) => ['', '.', '..'].includes(part));
-    if (hasBadSegment) return { error: `an empty or dot segment in "${alternative}"` };
+    if (!hasPlainSegments(alternative)) {
+      return { error: `an empty or dot segment in "${alternative}"` };
+    }
     templates.push(pieces);
   }
   return templates;
@@ -50,7 +52,8 @@ export function parseTemplates(text: string): KeyTemplate[] | { error: string } 
 export function createTemplateLocator(templates: readonly KeyTemplate[]): Locator {
   return {
     locate: (request) => {
-      const keys = templates.map((template) => fill(template, request)).filter(isSafeKey);
+      // `{user}` alone is never `..`, but `{user}{version}` of `.` and `.` style pieces could be.
+      const keys = templates.map((template) => fill(template, request)).filter(hasPlainSegments);
       return Promise.resolve(keys.length === 0 ? { kind: 'missing' } : { kind: 'at', keys });
     },
   };
@@ -60,11 +63,6 @@ function fill(template: KeyTemplate, request: AvatarRequest): string {
   return template
     .map((piece) => ('text' in piece ? piece.text : PLACEHOLDERS[piece.placeholder](request)))
     .join('');
-}
-
-/** `{user}` alone is never `..`, but `{user}{version}` of `.` and `.` style pieces could be. */
-function isSafeKey(key: string): boolean {
-  return key.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
 }
 
 function isPlaceholder(name: string): name is Placeholder {

@@ -5,6 +5,7 @@ import { join, resolve, sep } from 'node:path';
 import type { Original, OriginalStore, ReadOptions } from '../avatar/ports.ts';
 import { AvatarError } from '../errors.ts';
 import { orAbort } from '../flow/abort.ts';
+import { hasPlainSegments } from '../keys.ts';
 import { BlockMemory } from './block-memory.ts';
 
 export type FolderSettings = {
@@ -146,9 +147,7 @@ async function checkReadable(folder: string): Promise<void> {
 function segmentsOf(key: string): readonly string[] | undefined {
   // A lone surrogate would become U+FFFD on its way to the system: another file's name.
   if (/[\0\\]/.test(key) || !key.isWellFormed()) return undefined;
-  const segments = key.split('/');
-  const isNormalised = segments.every((part) => part !== '' && part !== '.' && part !== '..');
-  return isNormalised ? segments : undefined;
+  return hasPlainSegments(key) ? key.split('/') : undefined;
 }
 
 function isInside(root: string, target: string): boolean {

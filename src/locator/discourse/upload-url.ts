@@ -10,6 +10,7 @@
  *     //s3-REGION.amazonaws.com/BUCKET/…      //ENDPOINT/BUCKET/…           (path style)
  *     /[forum/]uploads/DB/original/3X/…                                     (on the forum's own disk)
  */
+import { hasPlainSegments } from '../../keys.ts';
 
 export type KeyRules = {
   /**
@@ -135,6 +136,6 @@ function isSafeKey(key: string): boolean {
     Buffer.byteLength(key) <= LONGEST_KEY_BYTES &&
     key.isWellFormed() &&
     !FORBIDDEN.test(key) &&
-    key.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..')
+    hasPlainSegments(key)
   );
 }

@@ -1,0 +1,115 @@
+/** What guards requests from the store of variants: when it is asked, and what is made of its answers. */
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  inject,
+  it,
+  vi,
+} from 'vitest';
+import { SharedVariantStore } from '../../src/variants/shared.ts';
+import type { VariantStore } from '../../src/variants/store.ts';
+import { connectS3, type TestS3 } from '../support/s3-server.ts';
+import { openVariants, variantOf } from './s3.fixture.ts';
+
+const { signal: never } = new AbortController();
+const REST_MS = 10_000;
+
+let s3: TestS3;
+let store: VariantStore;
+let shared: SharedVariantStore;
+let results: string[];
+let writes: string[];
+let count = 0;
+
+beforeAll(async () => {
+  s3 = await connectS3(inject('s3'));
+});
+
+beforeEach(async () => {
+  count += 1;
+  store = openVariants(s3, await s3.createBucket(`shared-${count}`), { maxSockets: 8 });
+  results = [];
+  writes = [];
+  shared = new SharedVariantStore(store, {
+    reads: 2,
+    readWithinMs: 10_000,
+    onResult: (result) => results.push(result),
+    onWrite: (result) => writes.push(result),
+    onTrouble: () => undefined,
+  });
+});
+
+afterEach(async () => {
+  vi.restoreAllMocks();
+  s3.proxy.heal();
+  await shared.close(0);
+});
+
+afterAll(() => s3.stop());
+
+/** The store is asked for what is in it, so many times. */
+async function readTimes(times: number): Promise<unknown[]> {
+  const found: unknown[] = [];
+  for (let n = 0; n < times; n += 1) found.push((await shared.read('key', never))?.variant);
+  return found;
+}
+
+/** The clock moves on; nothing else does. */
+function pass(ms: number): void {
+  const now = performance.now.bind(performance);
+  vi.spyOn(performance, 'now').mockImplementation(() => now() + ms);
+}
+
+describe('a store of variants in trouble', () => {
+  const FOUND_OUT = ['failed', 'failed', 'failed', 'skipped'];
+
+  beforeEach(async () => {
+    await store.put('key', variantOf('whole'), { signal: never });
+    s3.proxy.inject({ kind: 'reply', status: 500 });
+    await readTimes(4);
+  });
+
+  it('that is well again is asked again after its rest, and from then on', async () => {
+    s3.proxy.heal();
+    expect(await readTimes(1)).toEqual([undefined]);
+    pass(REST_MS);
+    expect(await readTimes(3)).toEqual(Array.from({ length: 3 }, () => variantOf('whole')));
+    // What became of those that were found, the pipeline tells.
+    expect(results).toEqual([...FOUND_OUT, 'skipped']);
+  });
+
+  it('that is not is tried once, and rests again', async () => {
+    pass(REST_MS);
+    const before = s3.proxy.requests();
+    expect(await readTimes(3)).toEqual([undefined, undefined, undefined]);
+    expect(results).toEqual([...FOUND_OUT, 'failed', 'skipped', 'skipped']);
+    expect(s3.proxy.requests() - before).toBe(1);
+  });
+});
+
+describe('a variant that is kept', () => {
+  it('is dropped, and counted, when it finds no room to wait', async () => {
+    const bytes = Buffer.alloc(8 * 1024 * 1024);
+    const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
+    for (const key of keys) shared.keep(key, variantOf(key, { bytes }), undefined);
+    // Four of them are 32 MB.
+    expect(writes).toEqual(['dropped', 'dropped']);
+    expect(shared.waiting).toBe(4);
+
+    await expect.poll(() => shared.waiting, { timeout: 15_000 }).toBe(0);
+    expect(writes.slice(2)).toEqual(['stored', 'stored', 'stored', 'stored']);
+    const kept = await Promise.all(keys.map((key) => store.describe(key, never)));
+    expect(kept.map((each) => each?.variant?.etag)).toEqual([
+      ...['a', 'b', 'c', 'd'].map((key) => variantOf(key).etag),
+      undefined,
+      undefined,
+    ]);
+
+    shared.keep('e', variantOf('e'), undefined);
+    await expect.poll(() => writes.slice(6)).toEqual(['stored']);
+  });
+});

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { card, distanceFromCard, lookAt } from '../support/cards.ts';
 import { createFolder, startApp, type TestApp } from '../support/app.ts';
+import { moveClock } from '../support/clock.ts';
 
 const YEAR = 'public, max-age=31536000, immutable';
 const TEN_MINUTES = 'public, max-age=600';
@@ -197,6 +198,17 @@ describe('what is no avatar', () => {
     expect((await get('/user_avatar/h/ghost/96/1.png')).statusCode).toBe(404);
     expect((await get('/user_avatar/h/ghost/48/1.webp')).statusCode).toBe(404);
     expect(await app.metric('avatar_original_reads_total')).toBe(reads);
+  });
+
+  it('is forgotten after a minute: what was uploaded since is served', async () => {
+    expect((await get('/user_avatar/h/late/48/1.png')).statusCode).toBe(404);
+    await folder.put('h/late/1', await card(64, 64).png().toBuffer());
+    expect((await get('/user_avatar/h/late/48/1.png')).statusCode).toBe(404);
+    moveClock(60_000);
+    // The cache looks at the clock once a millisecond.
+    await expect.poll(async () => (await get('/user_avatar/h/late/48/1.png')).statusCode).toBe(200);
+    const reply = await get('/user_avatar/h/late/48/1.png');
+    expect(distanceFromCard((await lookAt(reply.rawPayload)).corners)).toBeLessThan(12);
   });
 });
 

@@ -1,17 +1,8 @@
 /** What guards requests from the store of variants: when it is asked, and what is made of its answers. */
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  inject,
-  it,
-  vi,
-} from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { SharedVariantStore } from '../../src/variants/shared.ts';
 import type { VariantStore } from '../../src/variants/store.ts';
+import { moveClock } from '../support/clock.ts';
 import { connectS3, type TestS3 } from '../support/s3-server.ts';
 import { openVariants, variantOf } from './s3.fixture.ts';
 
@@ -44,7 +35,6 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  vi.restoreAllMocks();
   s3.proxy.heal();
   await shared.close(0);
 });
@@ -56,12 +46,6 @@ async function readTimes(times: number): Promise<unknown[]> {
   const found: unknown[] = [];
   for (let n = 0; n < times; n += 1) found.push((await shared.read('key', never))?.variant);
   return found;
-}
-
-/** The clock moves on; nothing else does. */
-function pass(ms: number): void {
-  const now = performance.now.bind(performance);
-  vi.spyOn(performance, 'now').mockImplementation(() => now() + ms);
 }
 
 describe('a store of variants in trouble', () => {
@@ -76,14 +60,14 @@ describe('a store of variants in trouble', () => {
   it('that is well again is asked again after its rest, and from then on', async () => {
     s3.proxy.heal();
     expect(await readTimes(1)).toEqual([undefined]);
-    pass(REST_MS);
+    moveClock(REST_MS);
     expect(await readTimes(3)).toEqual(Array.from({ length: 3 }, () => variantOf('whole')));
     // What became of those that were found, the pipeline tells.
     expect(results).toEqual([...FOUND_OUT, 'skipped']);
   });
 
   it('that is not is tried once, and rests again', async () => {
-    pass(REST_MS);
+    moveClock(REST_MS);
     const before = s3.proxy.requests();
     expect(await readTimes(3)).toEqual([undefined, undefined, undefined]);
     expect(results).toEqual([...FOUND_OUT, 'failed', 'skipped', 'skipped']);

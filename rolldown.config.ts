@@ -5,7 +5,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { defineConfig, type Plugin } from 'rolldown';
+import packageDescription from './package.json' with { type: 'json' };
 
+const { engines } = packageDescription;
 const GALLERY = join(import.meta.dirname, 'src', 'http', 'gallery');
 
 /** What browsers are sent as it is: see http/gallery.ts. */
@@ -29,6 +31,8 @@ export default defineConfig({
   },
   plugins: [galleryFiles],
   platform: 'node',
+  // The oldest that may run it: it knows no `using` yet.
+  transform: { target: engines.node.replace('>=', 'node') },
   // With native code or files beside them, or loaded only where configured and large.
   external: [/^sharp$/, /^pg$/, /^harfbuzzjs/, /^woff2-encoder/, /^@fontsource-variable\//],
   output: { dir: 'dist', format: 'esm', chunkFileNames: '[name]-[hash].js', cleanDir: true },

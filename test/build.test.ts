@@ -1,9 +1,12 @@
 /** What is delivered is not the sources but a few files built from them: every part must be found. */
 import { execFile } from 'node:child_process';
-import { rm } from 'node:fs/promises';
+import { globSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { transform } from 'rolldown/utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import packageDescription from '../package.json' with { type: 'json' };
 import { useForum } from './discourse/fixture.ts';
 import { lookAt } from './support/cards.ts';
 import { freePort } from './support/ports.ts';
@@ -65,6 +68,26 @@ describe('what is built beside it', () => {
       expect({ path, status: reply.status }).toEqual({ path, status: 200 });
     }
     expect(service.output()).not.toContain('"level":50');
+  });
+});
+
+describe('what is built', () => {
+  it('has no syntax in it that the oldest Node it may run on does not know', async () => {
+    const target = packageDescription.engines.node.replace(/^>=/, 'node');
+    const files = globSync('*.js', { cwd: BUILT });
+    expect(files).toContain('main.js');
+    for (const file of files) {
+      const text = await readFile(join(BUILT, file), 'utf8');
+      const [asItIs, lowered] = await Promise.all([
+        transform(file, text, { target: 'esnext' }),
+        transform(file, text, { target }),
+      ]);
+      expect(lowered.errors).toEqual([]);
+      expect(lowered.code === asItIs.code, `${file} for ${target}`).toBe(true);
+    }
+    // Not because nothing is ever lowered.
+    const { code } = await transform('using.js', '{ using lock = take(); }', { target });
+    expect(code).not.toMatch(/\busing /);
   });
 });
 

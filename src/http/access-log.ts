@@ -1,8 +1,9 @@
 /** One line and one count for each reply, whatever it was. */
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { VariantFormat } from '../avatar/formats.ts';
+import type { Variant } from '../avatar/ports.ts';
 import type { Stages } from '../avatar/stages.ts';
 import type { AvatarError } from '../errors.ts';
 import type { HitLine, HitPicture, HitRecorder } from './hits.ts';
@@ -101,7 +102,7 @@ export class AccessLog implements HitRecorder {
     return (request, status, variant, ms) => {
       record(request, status, variant, ms);
       const { method = '', headers } = request;
-      const bytes = status === 200 ? variant.bytes.byteLength : 0;
+      const bytes = bytesOfHit(request, status, variant);
       tracer.finished({ method, path, headers, outcome: 'memory', status, bytes, ms });
     };
   }
@@ -111,11 +112,11 @@ export class AccessLog implements HitRecorder {
     const known = `,"path":${JSON.stringify(path)},"outcome":"memory","id":"`;
     const { sentBytes, hits } = this.#counter;
     const counts = hits[picture];
-    return (request, status, { format, bytes: { byteLength } }, ms) => {
-      const bytes = status === 200 ? byteLength : 0;
+    return (request, status, variant, ms) => {
+      const bytes = bytesOfHit(request, status, variant);
       if (status === 200) counts.whole += 1;
       else counts.unchanged += 1;
-      if (request.method === 'GET') sentBytes[format] += bytes;
+      sentBytes[variant.format] += bytes;
       if (!this.#logsHits) return;
       this.#lines.add(
         `{"level":30,"time":${Date.now()}${known}${requestId(request)}","method":"${request.method}","status":${status},"ms":${rounded(ms)},"bytes":${bytes}}\n`,
@@ -128,9 +129,8 @@ export class AccessLog implements HitRecorder {
     const outcome = request.outcome ?? OTHER;
     const ms = reply.elapsedTime;
     const status = reply.raw.statusCode;
-    const bytes = Number(reply.raw.getHeader('content-length') ?? 0);
-    const sent = method === 'GET' ? bytes : 0;
-    this.#counter.replied({ outcome, status, seconds: ms / 1000, bytes: sent });
+    const bytes = method === 'HEAD' ? 0 : Number(reply.getHeader('content-length') ?? 0);
+    this.#counter.replied({ outcome, status, seconds: ms / 1000, bytes });
     const path = withoutQuery(raw.url ?? '');
     this.#tracer?.finished({
       method,
@@ -156,6 +156,11 @@ export class AccessLog implements HitRecorder {
     if ((outcome.error?.status ?? 0) < 500) this.#logger.info(line);
     else this.#logger.error(line);
   }
+}
+
+/** None where the header alone was wanted, or the copy still holds. */
+function bytesOfHit({ method }: IncomingMessage, status: number, { bytes }: Variant): number {
+  return status === 200 && method === 'GET' ? bytes.byteLength : 0;
 }
 
 function rounded(ms: number): number {

@@ -33,8 +33,8 @@ export const avatarRoutes: FastifyPluginCallback<AvatarRoutesOptions> = (app, op
     const wish = negotiation.isAbout(asked)
       ? negotiation.wishOf(request.headers.accept)
       : undefined;
-    // From here on every reply has it, failures too.
-    if (wish !== undefined) reply.raw.setHeader('vary', VARY.vary);
+    // A failure, which is sent elsewhere, might have been a picture.
+    if (wish !== undefined) void reply.headers(VARY);
     const known = parseIfNoneMatch(request.headers['if-none-match']);
     const answer = await pipeline.answer(asked, {
       client: clientOf(request),
@@ -57,6 +57,7 @@ function send(
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
+  const varies = wish === undefined ? {} : VARY;
   switch (answer.kind) {
     case 'variant': {
       const { variant, key, source, trouble: error } = answer;
@@ -65,24 +66,25 @@ function send(
       request.outcome = { name: source, picture: 'avatar', format, ...trouble };
       hits.remember(request.raw.url ?? '', { key, picture: 'avatar' }, wish);
       const cacheStatus = CACHE_STATUS[error === undefined ? source : 'unverified'];
-      sendPicture(variant, headers, cacheStatus, request, reply);
+      sendPicture(variant, headers, { ...varies, 'cache-status': cacheStatus }, request, reply);
       return;
     }
     case 'stand-in': {
       const { variant, picture, error } = answer;
       request.outcome = { name: 'stand_in', picture, format: variant.format, error };
-      writeReply(reply, 200, headers.ofStandIn(variant), undefined, variant.bytes);
+      writeReply(reply, 200, { ...varies, ...headers.ofStandIn(variant) }, variant.bytes);
       return;
     }
-    case 'unchanged':
+    case 'unchanged': {
+      const own = { ...varies, 'cache-status': CACHE_STATUS.unchanged };
       request.outcome = { name: 'unchanged', picture: 'avatar' };
-      writeReply(reply, 304, headers.ofUnchanged(answer.etag), CACHE_STATUS.unchanged);
+      writeReply(reply, 304, { ...own, ...headers.ofUnchanged(answer.etag) });
       return;
+    }
     case 'elsewhere': {
       const location = `${redirectBase}${basePath}${grammar.format(answer.request)}`;
       request.outcome = { name: 'redirect' };
       // Everybody is sent to the same place.
-      reply.raw.removeHeader('vary');
       writeReply(reply, 302, redirectHeaders(location));
     }
   }

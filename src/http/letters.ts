@@ -32,7 +32,8 @@ export const letterRoutes: FastifyPluginCallback<LetterRoutesOptions> = (app, op
       });
       request.outcome = { name: source, picture: 'letter', format: variant.format };
       hits.remember(request.raw.url ?? '', { key, picture: 'letter' });
-      sendPicture(variant, headers, CACHE_STATUS[source], request, reply);
+      const own = { 'cache-status': CACHE_STATUS[source] };
+      sendPicture(variant, headers, own, request, reply);
       return reply;
     });
   }

@@ -9,7 +9,7 @@ import { parseIfNoneMatch } from './conditional.ts';
 import { CACHE_STATUS, type PictureHeaders, redirectHeaders, VARY } from './headers.ts';
 import type { HitPath } from './hits.ts';
 import type { Negotiation } from './negotiation.ts';
-import { departureOf, pathAfter, sendPicture, writeReply } from './pictures.ts';
+import { departureOf, pathAfter, sendPicture, sendStandIn, writeReply } from './pictures.ts';
 
 export type AvatarRoutesOptions = {
   readonly pipeline: Pipeline;
@@ -72,7 +72,7 @@ function send(
     case 'stand-in': {
       const { variant, picture, error } = answer;
       request.outcome = { name: 'stand_in', picture, format: variant.format, error };
-      writeReply(reply, 200, { ...varies, ...headers.ofStandIn(variant) }, variant.bytes);
+      sendStandIn(variant, headers, varies, request, reply);
       return;
     }
     case 'unchanged': {

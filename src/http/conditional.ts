@@ -19,7 +19,11 @@ export function parseIfNoneMatch(header: string | undefined): IfNoneMatch {
   return tags;
 }
 
-export type Validators = { readonly etag: string; readonly lastModified: Date };
+export type Validators = {
+  readonly etag: string;
+  /** Undefined where no date can be relied upon. */
+  readonly lastModified?: Date;
+};
 
 /**
  * Whether the client's copy still holds. If-None-Match, when present, decides alone (13.1.3), by
@@ -35,7 +39,7 @@ export function isUnchanged(
     return known === '*' || known.includes(etag);
   }
   const ifModifiedSince = headers['if-modified-since'];
-  if (ifModifiedSince === undefined) return false;
+  if (ifModifiedSince === undefined || lastModified === undefined) return false;
   const since = Date.parse(ifModifiedSince);
   return !Number.isNaN(since) && Math.floor(lastModified.getTime() / 1000) * 1000 <= since;
 }

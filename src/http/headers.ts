@@ -38,6 +38,8 @@ const VECTOR = {
   'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; sandbox",
 } as const;
 
+const BRIEFLY = { 'cache-control': CACHE_CONTROL.verdict } as const;
+
 /** The headers of pictures, prepared once for each and kept as long as it is. */
 export class PictureHeaders {
   readonly #style: ReplyStyle;
@@ -57,15 +59,19 @@ export class PictureHeaders {
     return headers;
   }
 
-  /** In place of an avatar: soon there may be one. */
-  ofStandIn(variant: Variant): Headers {
-    return { ...this.ofVariant(variant), 'cache-control': CACHE_CONTROL.verdict };
-  }
-
   /** Of a 304: what a cache needs to freshen its copy (RFC 9110, section 15.4.5). */
   ofUnchanged(etag: string): Headers {
     const { variantCacheControl, extra } = this.#style;
     return { etag: `"${etag}"`, 'cache-control': variantCacheControl, ...SHARED, ...extra };
+  }
+
+  /** In place of an avatar: soon there may be one. */
+  ofStandIn(variant: Variant): Headers {
+    return { ...this.ofVariant(variant), ...BRIEFLY };
+  }
+
+  ofUnchangedStandIn(etag: string): Headers {
+    return { ...this.ofUnchanged(etag), ...BRIEFLY };
   }
 }
 

@@ -24,6 +24,22 @@ export function sendPicture(
   }
 }
 
+/** In place of an avatar, without its body when the client has this very picture already. */
+export function sendStandIn(
+  variant: Variant,
+  headers: PictureHeaders,
+  own: Headers,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  // No date counts: that of a drawing is earlier than that of whatever avatar there was before.
+  if (isUnchanged(request.headers, { etag: variant.etag })) {
+    writeReply(reply, 304, { ...own, ...headers.ofUnchangedStandIn(variant.etag) });
+  } else {
+    writeReply(reply, 200, { ...own, ...headers.ofStandIn(variant) }, variant.bytes);
+  }
+}
+
 /**
  * Straight to Node's response: the headers are ready and the body is a buffer, so Fastify's
  * serialisation would only add a third to the cost of a hit.

@@ -98,25 +98,6 @@ describe('an avatar', () => {
   });
 });
 
-describe('HEAD', () => {
-  it.each([
-    ['an avatar in memory', JONGNAM],
-    ['an avatar nobody has asked for', JONGNAM.replace('/90/', '/61/')],
-    ['a missing avatar', '/user_avatar/h/nobody/48/1.png'],
-    ['a broken original', '/user_avatar/h/broken/48/1.png'],
-    ['no avatar at all', '/user_avatar/h'],
-  ])('of %s has the headers of GET, every one, and no body', async (_what, path) => {
-    const head = await get(path, {}, 'HEAD');
-    const reply = await get(path);
-    const { 'cache-status': _head, date: _headDate, ...headHeaders } = head.headers;
-    const { 'cache-status': _get, date: _getDate, ...getHeaders } = reply.headers;
-    expect(head.statusCode).toBe(reply.statusCode);
-    expect(headHeaders).toEqual(getHeaders);
-    expect(head.rawPayload.byteLength).toBe(0);
-    expect(reply.rawPayload.byteLength).toBe(Number(headHeaders['content-length']));
-  });
-});
-
 describe('a conditional request', () => {
   it('is answered 304 without a body, with what a cache needs to freshen its copy', async () => {
     const { etag } = (await get(JONGNAM)).headers;

@@ -1,4 +1,5 @@
 /** Conditional requests (RFC 9110, section 13). Pure. */
+import { parseHttpDate } from './http-date.ts';
 
 /** `*`, or the opaque parts of the tags listed. */
 export type IfNoneMatch = '*' | readonly string[];
@@ -27,7 +28,7 @@ export type Validators = {
 
 /**
  * Whether the client's copy still holds. If-None-Match, when present, decides alone (13.1.3), by
- * weak comparison (13.1.2); dates count in whole seconds.
+ * weak comparison (13.1.2); dates count in whole seconds, and what is none is ignored (13.1.3).
  */
 export function isUnchanged(
   headers: { 'if-none-match'?: string | undefined; 'if-modified-since'?: string | undefined },
@@ -40,6 +41,6 @@ export function isUnchanged(
   }
   const ifModifiedSince = headers['if-modified-since'];
   if (ifModifiedSince === undefined || lastModified === undefined) return false;
-  const since = Date.parse(ifModifiedSince);
-  return !Number.isNaN(since) && Math.floor(lastModified.getTime() / 1000) * 1000 <= since;
+  const since = parseHttpDate(ifModifiedSince);
+  return since !== undefined && Math.floor(lastModified.getTime() / 1000) * 1000 <= since;
 }

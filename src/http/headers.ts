@@ -79,7 +79,8 @@ function describe({ format, bytes, lastModified }: Variant): Headers {
   return {
     'content-type': mediaType(format),
     'content-length': bytes.byteLength,
-    'last-modified': lastModified.toUTCString(),
+    // Never later than the reply itself (RFC 9110, section 8.8.2.1), as clocks of stores may have it.
+    'last-modified': new Date(Math.min(lastModified.getTime(), Date.now())).toUTCString(),
     ...(format === 'svg' && VECTOR),
   };
 }

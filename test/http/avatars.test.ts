@@ -1,3 +1,4 @@
+import { utimes } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { card, distanceFromCard, lookAt } from '../support/cards.ts';
 import { createFolder, startApp, type TestApp } from '../support/app.ts';
@@ -114,6 +115,17 @@ describe('a conditional request', () => {
     expect(
       (await get(JONGNAM, { 'if-none-match': '"x"', 'if-modified-since': date })).statusCode,
     ).toBe(200);
+  });
+
+  it('names no date that is still to come, whatever the clock of the store says', async () => {
+    await folder.put('h/early/1', await card(40, 40).png().toBuffer());
+    const nextYear = new Date(Date.now() + 365 * 86_400_000);
+    await utimes(`${folder.directory}/h/early/1`, nextYear, nextYear);
+    const path = '/user_avatar/h/early/40/1.png';
+    for (let n = 0; n < 2; n += 1) {
+      const { headers } = await get(path);
+      expect(Date.parse(String(headers['last-modified']))).toBeLessThanOrEqual(Date.now());
+    }
   });
 
   it('costs no render when the variant is not in memory but the original is unchanged', async () => {

@@ -57,7 +57,13 @@ describe('If-Modified-Since', () => {
     ['the same second', 'Sun, 01 Mar 2026 12:00:00 GMT', true],
     ['later', 'Mon, 02 Mar 2026 12:00:00 GMT', true],
     ['a second earlier', 'Sun, 01 Mar 2026 11:59:59 GMT', false],
+    ['the same second, as RFC 850 had it', 'Sunday, 01-Mar-26 12:00:00 GMT', true],
+    ['the same second, as asctime() writes it', 'Sun Mar  1 12:00:00 2026', true],
     ['no date', 'yesterday-ish', false],
+    ['a year', '2099', false],
+    ['a date that is none of HTTP', '2099-01-01', false],
+    ['a date of another zone', 'Thu, 01 Jan 2099 00:00:00 +0000', false],
+    ['a day there is not', 'Mon, 30 Feb 2099 00:00:00 GMT', false],
   ])('with %s', (_what, date, holds) => {
     expect(check(undefined, date)).toBe(holds);
   });

@@ -111,11 +111,11 @@ export async function buildApp(
   const hits = new HitPath(variants, headers, log, negotiation);
   const server = buildServer(logger, {
     hits,
+    log,
     draining: readiness,
     trustedProxies: config.trustedProxies,
   });
   const closeServer = closerOf(server);
-  log.watch(server);
   await server.register(healthRoutes, { readiness, liveness });
   await server.register(avatarRoutes, {
     pipeline,

@@ -4,7 +4,7 @@
  */
 
 type Fault = {
-  readonly status: 404 | 422 | 500 | 502 | 503 | 504;
+  readonly status: 404 | 422 | 499 | 500 | 502 | 503 | 504;
   /** Public: says what happened without naming a key, a bucket, a path or a version. */
   readonly message: string;
 };
@@ -25,6 +25,9 @@ export const FAULTS = {
   original_corrupt: { status: 422, message: 'The original is damaged' },
   original_quarantined: { status: 422, message: 'The original could not be rendered safely' },
 
+  /** For the log alone, with the status NGINX has for it: there is nobody to answer. */
+  client_left: { status: 499, message: 'The client closed the connection' },
+
   originals_bucket_missing: { status: 502, message: 'The store of originals is misconfigured' },
   originals_access_denied: { status: 502, message: 'The store of originals is misconfigured' },
   originals_credentials: { status: 502, message: 'The store of originals is misconfigured' },
@@ -40,8 +43,6 @@ export const FAULTS = {
 
   originals_timeout: { status: 504, message: 'The store of originals took too long' },
   render_timeout: { status: 504, message: 'Rendering took too long' },
-  /** For the log alone: there is nobody to answer. */
-  client_left: { status: 504, message: 'The client closed the connection' },
   deadline_passed: { status: 504, message: 'The answer took too long' },
 
   internal: { status: 500, message: 'Something went wrong here' },

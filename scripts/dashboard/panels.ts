@@ -53,8 +53,8 @@ function each(metric: string): Query {
 const PICTURES = 'outcome!="health"';
 const HITS = total('avatar_requests_total', 'outcome="memory"');
 const HIT_RATIO = `${HITS} / (${HITS} + ${total('avatar_cache_misses_total')})`;
-/** What is refused for lack of room has a panel of its own; who left has nobody to complain. */
-const FAILED = 'status=~"5..",outcome!~"health|overloaded|client_left"';
+/** What is refused for lack of room has a panel of its own. */
+const FAILED = 'status=~"5..",outcome!~"health|overloaded"';
 
 export const ROWS: readonly Row[] = [
   {

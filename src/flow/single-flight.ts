@@ -28,6 +28,8 @@ export class SingleFlight<Result> {
     signal: AbortSignal,
     work: (signal: AbortSignal) => Promise<Result>,
   ): Promise<{ result: Result; joined: boolean; isAlone: boolean }> {
+    // Nobody would be aboard, and so nobody's leaving would call it off.
+    signal.throwIfAborted();
     const underWay = this.#flights.get(key);
     if (underWay === undefined) {
       const flight = this.#start(key, work);
@@ -73,8 +75,8 @@ class Flight<Result> {
     return this.#everAboard;
   }
 
+  /** @param signal not aborted yet */
   async ride(signal: AbortSignal): Promise<Result> {
-    signal.throwIfAborted();
     this.#passengers += 1;
     this.#everAboard += 1;
     const left = Promise.withResolvers<never>();

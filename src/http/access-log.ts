@@ -1,11 +1,11 @@
-/** One line and one count for each reply, whatever it was. */
+/** One line and one count for each request, whatever became of it. */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { VariantFormat } from '../avatar/formats.ts';
 import type { Variant } from '../avatar/ports.ts';
 import type { Stages } from '../avatar/stages.ts';
-import type { AvatarError } from '../errors.ts';
+import { type AvatarError, FAULTS } from '../errors.ts';
 import type { HitLine, HitPicture, HitRecorder } from './hits.ts';
 import { requestId } from './request-id.ts';
 
@@ -67,6 +67,8 @@ export type Lines = { add(line: string): void };
 
 /** Methods that are not for avatars. */
 const OTHER: Outcome = { name: 'other' };
+/** No failure of ours, nor of anybody's. */
+const LEFT: Outcome = { name: 'client_left' };
 
 /** Writes a line and counts, for replies by either way: Fastify's routes, and the short one of hits. */
 export class AccessLog implements HitRecorder {
@@ -85,14 +87,23 @@ export class AccessLog implements HitRecorder {
     this.#logsHits = logger.isLevelEnabled('info');
   }
 
-  /** On the app itself, not as a plugin: every route is logged, and those that are none. */
+  /**
+   * On the app itself, not as a plugin: every route is logged, and those that are none. Before all
+   * else: what answers a request in a hook of its own keeps it from the hooks behind.
+   */
   watch(app: FastifyInstance): void {
     app.decorateRequest('outcome', null);
     app.decorateRequest('stages', null);
-    app.addHook('onResponse', (request, reply, done) => {
-      this.#record(request, reply);
+    app.addHook('onRequest', (request, reply, done) => {
+      this.follow(request, reply);
       done();
     });
+  }
+
+  /** Until it is answered, or nobody waits for the answer: one or the other, and once. */
+  follow(request: FastifyRequest, reply: FastifyReply): void {
+    const startedAt = performance.now();
+    reply.raw.once('close', () => this.#record(request, reply, performance.now() - startedAt));
   }
 
   prepare(path: string, picture: HitPicture): HitLine {
@@ -124,12 +135,15 @@ export class AccessLog implements HitRecorder {
     };
   }
 
-  #record(request: FastifyRequest, reply: FastifyReply): void {
-    const { method, raw, id, stages } = request;
-    const outcome = request.outcome ?? OTHER;
-    const ms = reply.elapsedTime;
-    const status = reply.raw.statusCode;
-    const bytes = method === 'HEAD' ? 0 : Number(reply.getHeader('content-length') ?? 0);
+  #record(request: FastifyRequest, reply: FastifyReply, ms: number): void {
+    const { method, raw, id } = request;
+    // Fastify's own errors come before there is any.
+    const stages = request.stages ?? undefined;
+    const isAnswered = reply.raw.headersSent;
+    const outcome = isAnswered ? (request.outcome ?? OTHER) : LEFT;
+    const status = isAnswered ? reply.raw.statusCode : FAULTS.client_left.status;
+    const hasBody = isAnswered && method !== 'HEAD';
+    const bytes = hasBody ? Number(reply.getHeader('content-length') ?? 0) : 0;
     this.#counter.replied({ outcome, status, seconds: ms / 1000, bytes });
     const path = withoutQuery(raw.url ?? '');
     this.#tracer?.finished({
@@ -140,7 +154,7 @@ export class AccessLog implements HitRecorder {
       status,
       bytes,
       ms,
-      stages: stages ?? undefined,
+      stages,
     });
     const line = {
       path,
@@ -150,7 +164,7 @@ export class AccessLog implements HitRecorder {
       status,
       ms: rounded(ms),
       bytes,
-      ...(stages !== null && { stages: stages.ms }),
+      ...(stages !== undefined && { stages: stages.ms }),
       ...reason(outcome.error),
     };
     if ((outcome.error?.status ?? 0) < 500) this.#logger.info(line);

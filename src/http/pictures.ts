@@ -68,11 +68,13 @@ export function pathAfter(prefix: string, { raw }: FastifyRequest): string {
   return target.slice(prefix.length, query === -1 ? undefined : query);
 }
 
-/** Aborts when the client closes the connection before it has its answer. */
-export function departureOf(reply: FastifyReply): AbortSignal {
+/** Aborts when the client closes the connection before it has its answer, or has done so already. */
+export function departureOf({ raw }: FastifyReply): AbortSignal {
+  const left = (): AvatarError => new AvatarError('client_left');
+  if (raw.destroyed) return AbortSignal.abort(left());
   const controller = new AbortController();
-  reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) controller.abort(new AvatarError('client_left'));
+  raw.once('close', () => {
+    if (!raw.writableFinished) controller.abort(left());
   });
   return controller.signal;
 }

@@ -11,19 +11,9 @@ const ALLOWED = 'GET, HEAD, OPTIONS';
 
 /** Registered on the app itself, not as a plugin: it is for every route, and for those that are none. */
 export function answerProblems(app: FastifyInstance): void {
-  // Before anything else, so that nobody's body is ever read.
+  // Before the routes, so that nobody's body is ever read.
   app.addHook('onRequest', (request, reply, done) => {
-    switch (request.method) {
-      case 'GET':
-      case 'HEAD':
-        done();
-        return;
-      case 'OPTIONS':
-        sendOptions(reply);
-        return;
-      default:
-        sendMethodNotAllowed(reply);
-    }
+    if (!answerOtherMethod(request, reply)) done();
   });
   app.setNotFoundHandler((request, reply) =>
     sendProblem(new AvatarError('not_found'), request, reply),
@@ -31,6 +21,21 @@ export function answerProblems(app: FastifyInstance): void {
   app.setErrorHandler((error, request, reply) =>
     sendProblem(AvatarError.from(error), request, reply),
   );
+}
+
+/** @returns whether this was none that reads, and has its answer */
+export function answerOtherMethod({ method }: FastifyRequest, reply: FastifyReply): boolean {
+  switch (method) {
+    case 'GET':
+    case 'HEAD':
+      return false;
+    case 'OPTIONS':
+      sendOptions(reply);
+      return true;
+    default:
+      sendMethodNotAllowed(reply);
+      return true;
+  }
 }
 
 export function sendProblem(

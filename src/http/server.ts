@@ -1,9 +1,10 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { AvatarError } from '../errors.ts';
+import type { AccessLog } from './access-log.ts';
 import { type TrustedProxies, trustIn } from './client.ts';
 import type { HitPath } from './hits.ts';
-import { answerProblems, sendProblem } from './problems.ts';
+import { answerOtherMethod, answerProblems, sendProblem } from './problems.ts';
 import { requestId } from './request-id.ts';
 
 /** Against slow and greedy clients. */
@@ -59,6 +60,7 @@ function hasBody({ headers }: IncomingMessage): boolean {
 
 export type ServerOptions = {
   readonly hits: HitPath;
+  readonly log: AccessLog;
   readonly draining: Draining;
   readonly trustedProxies: TrustedProxies | undefined;
 };
@@ -66,7 +68,7 @@ export type ServerOptions = {
 /** The public listener without its routes: limits, timeouts, and an answer to everything else. */
 export function buildServer(
   logger: FastifyBaseLogger,
-  { hits, draining, trustedProxies }: ServerOptions,
+  { hits, log, draining, trustedProxies }: ServerOptions,
 ): FastifyInstance {
   const server = Fastify({
     loggerInstance: logger,
@@ -74,7 +76,10 @@ export function buildServer(
     logController: new LogController({ disableRequestLogging: true }),
     childLoggerFactory: (parent) => parent,
     genReqId: requestId,
+    // Malformed escapes: no hook is run for them.
     frameworkErrors: (_error, request, reply) => {
+      log.follow(request, reply);
+      if (answerOtherMethod(request, reply)) return;
       void sendProblem(new AvatarError('path_invalid'), request, reply);
     },
     exposeHeadRoutes: true,
@@ -90,6 +95,7 @@ export function buildServer(
         if (!hits.answer(request, response)) handler(request, response);
       }),
   });
+  log.watch(server);
   answerProblems(server);
   return server;
 }

@@ -108,9 +108,10 @@ describe('single flight', () => {
 
   it('does not start for one who has left already', async () => {
     const flights = new SingleFlight<string>(() => false);
+    const { runs, work } = controlled();
     const gone = AbortSignal.abort(new Error('left'));
-    await expect(flights.run('k', gone, () => new Promise(() => undefined))).rejects.toThrow(
-      'left',
-    );
+    await expect(flights.run('k', gone, work)).rejects.toThrow('left');
+    expect(runs).toEqual([]);
+    expect(flights.size).toBe(0);
   });
 });

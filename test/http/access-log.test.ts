@@ -1,5 +1,7 @@
 /** Every request has one line and one count, however it ended: over real connections. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createFolder, type LogLine, startApp, type TestApp } from '../support/app.ts';
 import { card } from '../support/cards.ts';
 import { ask } from '../support/nginx.ts';
@@ -27,6 +29,13 @@ afterAll(async () => {
   await app.close();
   await folder.remove();
 });
+
+async function open(to: number, request: string): Promise<Socket> {
+  const socket = connect(to, '127.0.0.1');
+  await once(socket, 'connect');
+  socket.write(request);
+  return socket;
+}
 
 /** The lines of requests with this id, as soon as there is one. */
 async function linesOf(id: string): Promise<LogLine[]> {
@@ -74,5 +83,106 @@ describe('the bytes of a reply', () => {
       await linesOf(`head-${user}`);
       expect(await sent()).toBe(before + body.byteLength);
     }
+  });
+});
+
+describe('a malformed escape', () => {
+  it.each(['/user_avatar/h/%zz/48/1.png', '/%ff/', '/user_avatar/h/u/48/%.png?x=%zz'])(
+    'is logged and counted as any address that is none: %s',
+    async (path) => {
+      const id = `escape-${path.length}`;
+      const count = async (): Promise<number> =>
+        await app.metric('avatar_requests_total', { outcome: 'path_invalid', status: '404' });
+      const before = await count();
+      const reply = await ask(port, path, { headers: { 'x-request-id': id } });
+      expect(reply.status).toBe(404);
+      const [line, ...others] = await linesOf(id);
+      expect(others).toEqual([]);
+      const [plain] = path.split('?');
+      expect(line).toMatchObject({ path: plain, method: 'GET', status: 404, level: 30 });
+      expect(line).toMatchObject({ outcome: 'path_invalid', bytes: reply.body.byteLength });
+      expect(line?.['ms']).toBeGreaterThanOrEqual(0);
+      expect(await count()).toBe(before + 1);
+    },
+  );
+
+  it.each([
+    ['POST', 405],
+    ['OPTIONS', 204],
+  ])('does not make an address of %s another answer than elsewhere', async (method, status) => {
+    const headers = { 'x-request-id': `escape-${method}` };
+    const reply = await ask(port, '/user_avatar/h/%zz/48/1.png', { method, headers });
+    const usual = await ask(port, PATH, { method });
+    expect(reply.status).toBe(status);
+    expect({ ...reply.headers, date: '' }).toEqual({ ...usual.headers, date: '' });
+    expect(reply.body).toEqual(usual.body);
+    expect(await linesOf(`escape-${method}`)).toMatchObject([{ method, status }]);
+  });
+});
+
+describe('a client that leaves before its answer', () => {
+  /** With originals that never arrive. */
+  async function startWaiting(): Promise<{ waiting: TestApp; to: number; reads: () => number }> {
+    const sockets = new Set<Socket>();
+    const store = createServer((socket) => sockets.add(socket.on('error', () => undefined)));
+    store.listen(0, '127.0.0.1');
+    await once(store, 'listening');
+    const address = store.address();
+    if (address === null || typeof address === 'string') throw new Error('no TCP address');
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'x');
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'x');
+    const endpoint = `http://127.0.0.1:${address.port}`;
+    const waiting = await startApp({
+      AVATAR_ORIGINALS: `s3://bucket?endpoint=${endpoint}&region=x`,
+    });
+    onTestFinished(async () => {
+      vi.unstubAllEnvs();
+      for (const socket of sockets) socket.destroy();
+      store.close();
+      await waiting.close();
+    });
+    const to = Number(new URL(await waiting.listen()).port);
+    return { waiting, to, reads: () => sockets.size };
+  }
+
+  it('is logged and counted once, and as nobody’s failure', async () => {
+    const { waiting, to, reads } = await startWaiting();
+    const client = await open(to, `GET ${PATH}?x HTTP/1.1\r\nHost: h\r\n\r\n`);
+    await expect.poll(reads).toBe(1);
+    client.destroy();
+    const lines = (): LogLine[] => waiting.lines.filter((line) => line['path'] === PATH);
+    await expect.poll(() => lines().length).toBe(1);
+    expect(lines()[0]).toMatchObject({ outcome: 'client_left', level: 30, status: 499, bytes: 0 });
+    // The work is over as well, and has nothing to add.
+    await expect.poll(() => waiting.metric('avatar_reads_running')).toBe(0);
+    expect((await waiting.server.inject('/nothing')).statusCode).toBe(404);
+    expect(lines()).toHaveLength(1);
+    const requests = 'avatar_requests_total';
+    expect(await waiting.metric(requests, { outcome: 'client_left', status: '499' })).toBe(1);
+    expect(await waiting.metric(requests)).toBe(2);
+    expect(await waiting.metric('avatar_miss_duration_seconds_count', { outcome: 'failed' })).toBe(
+      0,
+    );
+  });
+
+  it('is so for each of its requests, those that had to wait behind another too', async () => {
+    const { waiting, to, reads } = await startWaiting();
+    const request = (size: number): string =>
+      `GET ${PATH.replace('/48/', `/${size}/`)} HTTP/1.1\r\nHost: h\r\n\r\n`;
+    const client = await open(to, [48, 49, 50].map(request).join(''));
+    await expect.poll(reads).toBeGreaterThan(0);
+    client.destroy();
+    const left = (): LogLine[] => waiting.lines.filter(({ outcome }) => outcome === 'client_left');
+    await expect.poll(() => left().length).toBe(3);
+    await expect.poll(() => waiting.metric('avatar_reads_running')).toBe(0);
+    expect(left()).toHaveLength(3);
+  });
+
+  it('is not taken for one that has had it, and closes the connection', async () => {
+    const headers = 'Host: h\r\nX-Request-Id: had-it\r\n';
+    const client = await open(port, `GET ${PATH}?y HTTP/1.1\r\n${headers}\r\n`);
+    await once(client, 'data');
+    client.destroy();
+    expect(await linesOf('had-it')).toMatchObject([{ status: 200 }]);
   });
 });

@@ -41,6 +41,7 @@ export function openListener(handler: RequestListener, limits: Limits = LIMITS):
   const server = createServer(limits, (request, response) => {
     // Nobody's body is read. Rather than receive all of it for nothing, the connection ends with the reply.
     if (hasBody(request)) response.shouldKeepAlive = false;
+    if (request.url?.charCodeAt(0) !== SLASH) request.url = pathOf(request.url);
     handler(request, response);
   });
   server.setTimeout(limits.idleTimeout);
@@ -52,6 +53,13 @@ export function openListener(handler: RequestListener, limits: Limits = LIMITS):
     server.closeIdleConnections();
   });
   return server;
+}
+
+const SLASH = 0x2f;
+
+/** A target in absolute form, as for a proxy, is to be accepted (RFC 9112, section 3.2.2). */
+function pathOf(target: string | undefined): string | undefined {
+  return target?.replace(/^https?:\/\/[^/?]*\/?/i, '/');
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

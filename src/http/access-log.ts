@@ -55,6 +55,8 @@ export type FinishedRequest = {
   readonly outcome: string;
   readonly status: number;
   readonly bytes: number;
+  /** On the clock of `performance.now()`, as that of the stages. */
+  readonly startedAt: number;
   readonly ms: number;
   readonly stages?: Stages | undefined;
 };
@@ -103,7 +105,14 @@ export class AccessLog implements HitRecorder {
   /** Until it is answered, or nobody waits for the answer: one or the other, and once. */
   follow(request: FastifyRequest, reply: FastifyReply): void {
     const startedAt = performance.now();
-    reply.raw.once('close', () => this.#record(request, reply, performance.now() - startedAt));
+    reply.raw.once('close', () => this.#record(request, reply, startedAt));
+  }
+
+  /** What could not be read, and so has neither path nor method. */
+  refused(error: AvatarError, bytes: number): void {
+    const { code, status } = error;
+    this.#counter.replied({ outcome: { name: code }, status, seconds: 0, bytes });
+    this.#logger.info({ outcome: code, status, bytes, ...reason(error) });
   }
 
   prepare(path: string, picture: HitPicture): HitLine {
@@ -114,7 +123,9 @@ export class AccessLog implements HitRecorder {
       record(request, status, variant, ms);
       const { method = '', headers } = request;
       const bytes = bytesOfHit(request, status, variant);
-      tracer.finished({ method, path, headers, outcome: 'memory', status, bytes, ms });
+      const startedAt = performance.now() - ms;
+      const hit = { method, path, headers, outcome: 'memory', status, bytes, startedAt, ms };
+      tracer.finished(hit);
     };
   }
 
@@ -135,7 +146,8 @@ export class AccessLog implements HitRecorder {
     };
   }
 
-  #record(request: FastifyRequest, reply: FastifyReply, ms: number): void {
+  #record(request: FastifyRequest, reply: FastifyReply, startedAt: number): void {
+    const ms = performance.now() - startedAt;
     const { method, raw, id } = request;
     // Fastify's own errors come before there is any.
     const stages = request.stages ?? undefined;
@@ -153,6 +165,7 @@ export class AccessLog implements HitRecorder {
       outcome: outcome.name,
       status,
       bytes,
+      startedAt,
       ms,
       stages,
     });

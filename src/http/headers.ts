@@ -95,10 +95,11 @@ export function redirectHeaders(location: string): Headers {
   };
 }
 
-export function problemHeaders(status: number, retryAfterSeconds: number | undefined): Headers {
+export function problemHeaders(status: number, retryAfterSeconds?: number): Headers {
+  const isVerdict = status === 404 || status === 422;
   return {
     'content-type': 'application/problem+json',
-    'cache-control': status < 500 ? CACHE_CONTROL.verdict : CACHE_CONTROL.failure,
+    'cache-control': isVerdict ? CACHE_CONTROL.verdict : CACHE_CONTROL.failure,
     ...SHARED,
     ...(status === 503 && { 'retry-after': retryAfterSeconds ?? 1 }),
   };

@@ -66,7 +66,7 @@ function sendOptions(reply: FastifyReply): void {
 function sendMethodNotAllowed(reply: FastifyReply): void {
   void reply
     .code(405)
-    .headers({ ...problemHeaders(405, undefined), 'cache-control': 'no-store', allow: ALLOWED })
+    .headers({ ...problemHeaders(405), allow: ALLOWED })
     .send(problemDocument(405, 'Avatars can only be read', 'method_not_allowed'));
 }
 
@@ -74,6 +74,6 @@ function sendMethodNotAllowed(reply: FastifyReply): void {
  * Without a `type` (so "about:blank") the title is the status' own phrase (RFC 9457, section 4.2.1).
  * As bytes, so that Fastify does not add a charset: the media type has no such parameter.
  */
-function problemDocument(status: number, detail: string, code: string): Buffer {
+export function problemDocument(status: number, detail: string, code: string): Buffer {
   return Buffer.from(JSON.stringify({ title: STATUS_CODES[status], status, detail, code }));
 }

@@ -5,6 +5,7 @@ import type { AccessLog } from './access-log.ts';
 import { type TrustedProxies, trustIn } from './client.ts';
 import type { HitPath } from './hits.ts';
 import { answerOtherMethod, answerProblems, sendProblem } from './problems.ts';
+import { refuse } from './refusals.ts';
 import { requestId } from './request-id.ts';
 
 /** Against slow and greedy clients. */
@@ -90,6 +91,7 @@ export function buildServer(
       if (answerOtherMethod(request, reply)) return;
       void sendProblem(new AvatarError('path_invalid'), request, reply);
     },
+    clientErrorHandler: (error, socket) => refuse(error, socket, log),
     exposeHeadRoutes: true,
     return503OnClosing: false,
     forceCloseConnections: 'idle',

@@ -57,15 +57,16 @@ export class Tracing implements RequestTracer {
     this.#tracer = this.#provider.getTracer('avatar-proxy', version);
   }
 
-  finished({ method, path, headers, outcome, status, bytes, ms, stages }: FinishedRequest): void {
+  finished(request: FinishedRequest): void {
+    const { method, path, headers, outcome, status, bytes, startedAt, ms, stages } = request;
     const parent = this.#propagator.extract(ROOT_CONTEXT, headers, HEADERS);
-    const endTime = performance.timeOrigin + performance.now();
+    const startTime = performance.timeOrigin + startedAt;
     const route = ROUTE.exec(path)?.groups?.['route'];
     const span = this.#tracer.startSpan(
       route === undefined ? method : `${method} /${route}`,
       {
         kind: SpanKind.SERVER,
-        startTime: endTime - ms,
+        startTime,
         attributes: {
           'http.request.method': method,
           'url.path': path,
@@ -82,7 +83,7 @@ export class Tracing implements RequestTracer {
       span.setAttribute('error.type', outcome).setStatus({ code: SpanStatusCode.ERROR });
     }
     if (stages !== undefined) this.#traceStages(stages, trace.setSpan(parent, span));
-    span.end(endTime);
+    span.end(startTime + ms);
   }
 
   /** Sends what there is still to send. */

@@ -1,0 +1,178 @@
+/** What Node's parser refuses: no route ever sees it, and it is answered and logged all the same. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import pino from 'pino';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { AccessLog } from '../../src/http/access-log.ts';
+import { refuse } from '../../src/http/refusals.ts';
+import { LIMITS, openListener } from '../../src/http/server.ts';
+import { Metrics } from '../../src/telemetry/metrics.ts';
+import { type LogLine, startApp, type TestApp } from '../support/app.ts';
+
+const OWL = '/user_avatar/demo/owl/48/2.png';
+const NASTY = '","level":60,"x":"\u001b[2J\u2028';
+
+let app: TestApp;
+let port: number;
+
+beforeAll(async () => {
+  app = await startApp();
+  port = Number(new URL(await app.listen()).port);
+});
+
+afterAll(() => app.close());
+
+async function send(to: number, request: string): Promise<string> {
+  const socket = connect(to, '127.0.0.1');
+  socket.write(Buffer.from(request, 'latin1'));
+  return (await buffer(socket)).toString('latin1');
+}
+
+/** The one reply there is, taken apart. */
+function read(reply: string) {
+  expect(reply.match(/HTTP\/1\.1 \d/g)).toHaveLength(1);
+  const [head = '', body = ''] = reply.split('\r\n\r\n');
+  const [statusLine = '', ...lines] = head.split('\r\n');
+  const headers = Object.fromEntries(
+    lines.map((line) => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+    }),
+  );
+  return { statusLine, headers, body };
+}
+
+describe('a request that cannot be read', () => {
+  it.each([
+    ['no HTTP', `HELO ${NASTY}\r\n\r\n`, '400 Bad Request', 'request_malformed'],
+    [
+      'a version to come',
+      `GET ${OWL} HTTP/9.9\r\nHost: h\r\n\r\n`,
+      '400 Bad Request',
+      'request_malformed',
+    ],
+    [
+      'a header that is none',
+      `GET ${OWL} HTTP/1.1\r\n${NASTY}: 1\r\n\r\n`,
+      '400 Bad Request',
+      'request_malformed',
+    ],
+    [
+      'two lengths',
+      `GET ${OWL} HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n`,
+      '400 Bad Request',
+      'request_malformed',
+    ],
+    [
+      'headers of 20 kB',
+      `GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+      '431 Request Header Fields Too Large',
+      'headers_too_large',
+    ],
+    [
+      'a body of extensions',
+      `GET ${OWL.replace('/48/', '/49/')} HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1;${'x'.repeat(20_000)}\r\n`,
+      '413 Payload Too Large',
+      'request_too_large',
+    ],
+    [
+      'an address of 20 kB',
+      `GET /${'x'.repeat(20_000)} HTTP/1.1\r\n\r\n`,
+      '431 Request Header Fields Too Large',
+      'headers_too_large',
+    ],
+  ])('gets a problem document for %s', async (_what, request, status, code) => {
+    const { statusLine, headers, body } = read(await send(port, request));
+    expect(statusLine).toBe(`HTTP/1.1 ${status}`);
+    expect(headers).toMatchObject({
+      'content-type': 'application/problem+json',
+      'content-length': String(body.length),
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      connection: 'close',
+    });
+    expect(Date.parse(headers['date'] ?? '')).toBeGreaterThan(0);
+    const document: unknown = JSON.parse(body);
+    expect(document).toMatchObject({
+      title: status.slice(4),
+      status: Number(status.slice(0, 3)),
+      code,
+    });
+  });
+
+  it('is logged and counted once, without a word of what was sent', async () => {
+    const lines = (): LogLine[] =>
+      app.lines.filter(({ outcome }) => outcome === 'request_malformed');
+    const count = async (): Promise<number> =>
+      await app.metric('avatar_requests_total', { outcome: 'request_malformed', status: '400' });
+    const [linesBefore, countBefore] = [lines().length, await count()];
+    // More than is read at once.
+    const reply = await send(port, `HELO ${NASTY}\r\n\r\n`.repeat(10_000)).catch(() => undefined);
+    if (reply !== undefined) read(reply);
+    await expect.poll(() => lines().length).toBe(linesBefore + 1);
+    const line = JSON.stringify(lines().at(-1));
+    expect(lines().at(-1)).toMatchObject({ level: 30, status: 400, reason: expect.any(String) });
+    expect(line.length).toBeLessThan(300);
+    expect(line).not.toContain('HELO');
+    expect(line).not.toContain('level":60');
+    expect(await app.server.inject(OWL)).toMatchObject({ statusCode: 200 });
+    expect(lines()).toHaveLength(linesBefore + 1);
+    expect(await count()).toBe(countBefore + 1);
+  });
+
+  it('is refused behind one that is answered, whose answer stays whole', async () => {
+    const first = `GET ${OWL} HTTP/1.1\r\nHost: h\r\n\r\n`;
+    await send(port, first.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
+    const replies = await send(port, `${first}HELO\r\n\r\n`);
+    const [picture = '', refusal = ''] = replies.split(/(?=HTTP\/1\.1 \d{3} )/);
+    expect(picture).toMatch(/^HTTP\/1\.1 200 /);
+    expect(picture.slice(picture.indexOf('\r\n\r\n') + 4)).toHaveLength(
+      Number(/^content-length: (\d+)/im.exec(picture)?.[1]),
+    );
+    expect(refusal).toMatch(/^HTTP\/1\.1 400 /);
+  });
+
+  it('is no matter of a connection that was reset', async () => {
+    const before = app.lines.length;
+    const socket = connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    socket.write('GET / HTTP/1.1\r\nHos');
+    socket.resetAndDestroy();
+    const reply = await app.server.inject('/nothing');
+    expect(reply.statusCode).toBe(404);
+    expect(app.lines.length).toBe(before + 1);
+  });
+});
+
+describe('a request that takes too long to arrive', () => {
+  it('is refused, logged and counted', async () => {
+    const lines: string[] = [];
+    const logger = pino({ base: null }, { write: (line) => void lines.push(line) });
+    const { requests, registry } = new Metrics();
+    const log = new AccessLog(logger, requests, { add: (line) => void lines.push(line) });
+    const hasty = {
+      ...LIMITS,
+      headersTimeout: 100,
+      requestTimeout: 100,
+      connectionsCheckingInterval: 20,
+    };
+    const server = openListener((_request, response) => response.end(), hasty);
+    server.on('clientError', (error, socket) => refuse(error, socket, log));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('no TCP address');
+
+    const { statusLine, body } = read(await send(address.port, 'GET / HTTP/1.1\r\nHost: h\r\nX: '));
+    expect(statusLine).toBe('HTTP/1.1 408 Request Timeout');
+    expect(JSON.parse(body)).toMatchObject({ status: 408, code: 'request_timeout' });
+    expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([
+      { level: 30, outcome: 'request_timeout', status: 408, bytes: body.length },
+    ]);
+    expect(await registry.metrics()).toContain(
+      'avatar_requests_total{outcome="request_timeout",picture="none",status="408"} 1',
+    );
+  });
+});

@@ -5,6 +5,7 @@ import pino, { type Logger } from 'pino';
 import { type App, buildApp } from './app.ts';
 import { ConfigError } from './config/error.ts';
 import { type Config, loadConfig } from './config/load.ts';
+import { listen, PortTaken } from './listening.ts';
 
 /** EX_CONFIG of sysexits.h: restarting does not help until somebody has mended the configuration. */
 const EXIT_CONFIG = 78;
@@ -22,28 +23,27 @@ setFlagsFromString('--semi-space-growth-factor=1');
 
 type LogDestination = ReturnType<typeof pino.destination>;
 
-await main();
+await main().catch(giveUp);
 
 async function main(): Promise<void> {
-  const config = await readConfig();
+  const config = await loadConfig(process.env);
   const { logger, destination } = createLogger(config);
   const app = await buildApp(config, logger, (text) => destination.write(text));
   stopOnSignals(app, config, logger);
   for (const name of config.unknownVariables) logger.warn({ variable: name }, 'unknown variable');
-  const { host, port } = config.listener;
-  const address = await app.server.listen({ host, port });
-  if (config.admin !== undefined) await app.admin.listen(config.admin);
+  if (config.admin !== undefined) {
+    await listen(app.admin, config.admin, { host: 'ADMIN_HOST', port: 'ADMIN_PORT' });
+  }
+  // Last, since whoever is let in should not be turned out again.
+  const address = await listen(app.server, config.listener, { host: 'HOST', port: 'PORT' });
   announce(address, config, logger);
 }
 
-async function readConfig(): Promise<Config> {
-  try {
-    return await loadConfig(process.env);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exit(EXIT_CONFIG);
-  }
+/** What operators can mend is said in words; all else is ours, and has its stack in the log. */
+function giveUp(error: unknown): never {
+  if (!(error instanceof ConfigError || error instanceof PortTaken)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(error instanceof ConfigError ? EXIT_CONFIG : 1);
 }
 
 function createLogger(config: Config): { logger: Logger; destination: LogDestination } {

@@ -1,6 +1,9 @@
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { createServer } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { lookAt } from './support/cards.ts';
+import { freePort } from './support/ports.ts';
 import { startService } from './support/service.ts';
 
 describe('the process', () => {
@@ -36,6 +39,36 @@ describe('the process', () => {
     expect(service.output()).toContain('AVATAR_SIZES="many"');
     expect(service.output()).toContain('LOG_LEVEL="loud"');
     expect(service.output()).not.toContain('    at ');
+  });
+
+  it.each(['PORT', 'ADMIN_PORT'])(
+    'names %s when something listens there, and what helps, without a stack trace',
+    async (variable) => {
+      const port = await takenPort();
+      const service = await startService({ [variable]: String(port) });
+      expect(await service.exited).toBe(1);
+      const output = service.output();
+      expect(output).toContain(`${variable}="${port}": something else listens there already`);
+      expect(output).not.toContain('    at ');
+      expect(output).not.toContain('should not have happened');
+    },
+  );
+
+  it.each(['HOST', 'ADMIN_HOST'])(
+    'ends with 78 when %s is no address of this machine',
+    async (variable) => {
+      const adminPort = String(await freePort());
+      const service = await startService({ ADMIN_PORT: adminPort, [variable]: '192.0.2.1' });
+      expect(await service.exited).toBe(78);
+      expect(service.output()).toContain(`${variable}="192.0.2.1": this machine has no such`);
+      expect(service.output()).not.toContain('    at ');
+    },
+  );
+
+  it('opens no public port when that of the operators is taken', async () => {
+    const service = await startService({ ADMIN_PORT: String(await takenPort()) });
+    expect(await service.exited).toBe(1);
+    expect(service.output()).not.toContain(service.url);
   });
 
   it('after SIGTERM is not ready, still serves, finishes, and leaves no process behind', async () => {
@@ -83,6 +116,16 @@ describe('the process', () => {
     await service.exited;
   });
 });
+
+/** Until the end of the test. */
+async function takenPort(): Promise<number> {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  onTestFinished(() => void other.close());
+  const address = other.address();
+  if (address === null || typeof address === 'string') throw new Error('no TCP address');
+  return address.port;
+}
 
 function childrenOf(parent: number | undefined): number[] {
   return readdirSync('/proc')

@@ -22,7 +22,9 @@ export function parseLocator(text: string): KeyTemplate[] | 'discourse' | { erro
 export function parseHosts(text: string): ReadonlySet<string> | { error: string } {
   const hosts = words(text).map((host) => host.toLowerCase());
   const wrong = hosts.find((host) => !/^[\w-]+(?:\.[\w-]+)*$/.test(host));
-  return wrong === undefined ? new Set(hosts) : { error: `not a host name: ${wrong}` };
+  if (wrong !== undefined) return { error: `not a host name: ${wrong}` };
+  if (hosts.length === 0) return { error: 'host names, separated by spaces' };
+  return new Set(hosts);
 }
 
 /** `AVATAR_SIZES` */

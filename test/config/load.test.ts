@@ -111,6 +111,17 @@ describe('the configuration', () => {
   });
 });
 
+describe('AVATAR_HOSTS', () => {
+  it.each([' ', ',', '| ,'])(
+    'that names none is refused, since it would serve none: %j',
+    async (value) => {
+      expect(await issuesOf({ AVATAR_HOSTS: value })).toMatchObject([
+        { variable: 'AVATAR_HOSTS', allowed: expect.stringContaining('host names') },
+      ]);
+    },
+  );
+});
+
 describe('AVATAR_NEGOTIATE', () => {
   it.each([
     ['', []],

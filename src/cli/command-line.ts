@@ -72,7 +72,7 @@ async function runCommand(
 /** The service sees to its signals itself. */
 const NEVER = new AbortController().signal;
 
-/** @throws what nobody has foreseen */
+/** @throws what nobody has foreseen of the service, which ends by it and says so itself */
 function explain(error: unknown, name: string, remarks: Stream): ExitCode {
   if (error instanceof UsageError) {
     remarks.write(`${error.message}\nSee avatar-proxy ${name} --help\n`);
@@ -86,7 +86,11 @@ function explain(error: unknown, name: string, remarks: Stream): ExitCode {
     remarks.write(`${redact(error instanceof AvatarError ? detailOf(error) : error.message)}\n`);
     return EXIT.failed;
   }
-  throw error;
+  if (name === 'serve') throw error;
+  // Node would end with 1, which here says that avatars are broken.
+  const stack = error instanceof Error ? error.stack : undefined;
+  remarks.write(`this should not have happened: ${redact(stack ?? String(error))}\n`);
+  return EXIT.failed;
 }
 
 async function overview(): Promise<string> {

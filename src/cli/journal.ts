@@ -18,7 +18,7 @@ type State = {
   readonly finished: boolean;
 };
 
-/** The files are of something else, or not as they were left. */
+/** The files are of something else, not as they were left, or the disk does not take them. */
 export class JournalError extends Error {
   override readonly name = 'JournalError';
 }
@@ -53,8 +53,12 @@ export class Journal {
     this.#counts = new Map(Object.entries(state.counts));
   }
 
-  /** @throws JournalError when going on, or beginning, would spoil what is there */
-  static async open({ file, of, csv }: JournalOptions): Promise<Journal> {
+  /** @throws JournalError, also when going on, or beginning, would spoil what is there */
+  static async open(options: JournalOptions): Promise<Journal> {
+    return await onDisk(options.file, () => Journal.#open(options));
+  }
+
+  static async #open({ file, of, csv }: JournalOptions): Promise<Journal> {
     const known = await readState(file);
     if (known === undefined && csv !== undefined && (await exists(csv.file))) {
       throw new JournalError(`${csv.file} exists already: name another file, or move it away`);
@@ -90,7 +94,10 @@ export class Journal {
     this.#counts.set(name, (this.#counts.get(name) ?? 0) + by);
   }
 
-  /** All up to the mark is done, with this row to show for it, or none. */
+  /**
+   * All up to the mark is done, with this row to show for it, or none.
+   * @throws JournalError
+   */
   async step(mark: string, row?: readonly string[]): Promise<void> {
     this.#mark = mark;
     this.#steps += 1;
@@ -100,13 +107,18 @@ export class Journal {
     if (isDue) await this.commit();
   }
 
+  /** @throws JournalError */
   async commit(finished = false): Promise<void> {
+    await onDisk(this.#file, () => this.#commit(finished));
+  }
+
+  async #commit(finished: boolean): Promise<void> {
     const text = this.#rows.join('');
     const { csvBytes } = this.#state;
     if (this.#csv !== undefined && text !== '') {
       const { bytesWritten } = await this.#csv.write(text, csvBytes);
       if (bytesWritten !== Buffer.byteLength(text))
-        throw new Error('the disk took half of the rows');
+        throw new JournalError('the disk took half of the rows');
       await this.#csv.datasync();
     }
     const state: State = {
@@ -124,12 +136,15 @@ export class Journal {
   }
 
   async close(): Promise<void> {
-    await this.#csv?.close();
+    await onDisk(this.#file, async () => this.#csv?.close());
   }
 
-  /** There is nothing to go on with. */
+  /**
+   * There is nothing to go on with.
+   * @throws JournalError
+   */
   async remove(): Promise<void> {
-    await unlink(this.#file);
+    await onDisk(this.#file, () => unlink(this.#file));
   }
 }
 
@@ -138,13 +153,24 @@ function newState(of: string): State {
 }
 
 async function openCsv(file: string, { csvBytes, finished }: State): Promise<FileHandle> {
-  const csv = await open(file, csvBytes === 0 ? 'w+' : 'r+').catch(() => undefined);
+  const csv = await openKnown(file, csvBytes);
   if (csv === undefined || (await csv.stat()).size < csvBytes) {
     await csv?.close();
     throw new JournalError(`${file} is not as its state left it: move both away to begin anew`);
   }
   if (!finished) await csv.truncate(csvBytes);
   return csv;
+}
+
+/** @returns undefined when it should be there and is not */
+async function openKnown(file: string, csvBytes: number): Promise<FileHandle | undefined> {
+  if (csvBytes === 0) return await open(file, 'w+');
+  try {
+    return await open(file, 'r+');
+  } catch (error) {
+    if (isAbsence(error)) return undefined;
+    throw error;
+  }
 }
 
 async function replaceFile(file: string, text: string): Promise<void> {
@@ -166,7 +192,7 @@ async function readState(file: string): Promise<State | undefined> {
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (isAbsence(error)) return undefined;
     throw error;
   }
   const state = parseState(text);
@@ -200,6 +226,20 @@ function parseState(text: string): State | undefined {
     (entry): entry is [string, number] => typeof entry[1] === 'number',
   );
   return { version: 1, of, mark, counts: Object.fromEntries(numbers), csvBytes, finished };
+}
+
+/** @throws JournalError for what the system says of a file: it is full, read-only, not mounted */
+async function onDisk<Result>(file: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof JournalError || !(error instanceof Error && 'code' in error)) throw error;
+    throw new JournalError(`${file} cannot be kept: ${error.message}`, { cause: error });
+  }
+}
+
+function isAbsence(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 async function exists(file: string): Promise<boolean> {

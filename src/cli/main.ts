@@ -3,10 +3,11 @@
 import { runCommandLine } from './command-line.ts';
 import { EXIT } from './exit.ts';
 
-// Whoever read this has seen enough: `| head`.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(EXIT.ok);
-  throw error;
+process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+  // Whoever read this has seen enough: `| head`.
+  if (code === 'EPIPE') process.exit(EXIT.ok);
+  process.stderr.write(`the results cannot be written: ${message}\n`);
+  process.exit(EXIT.failed);
 });
 
 process.exitCode = await runCommandLine(process.argv.slice(2), {

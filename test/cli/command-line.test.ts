@@ -2,7 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { runCommandLine } from '../../src/cli/command-line.ts';
 import { linesOf, runCommand, startCommand } from '../support/commands.ts';
+
+const COMMANDS = ['serve', 'config', 'doctor', 'audit', 'publish'];
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
 describe('the command line', () => {
   it('tells of its commands when it is called without one, or with one there is not', async () => {
@@ -14,13 +18,13 @@ describe('the command line', () => {
     expect(nothing.code).toBe(64);
     expect(wrong.code).toBe(64);
     expect(help).toMatchObject({ code: 0, remarks: '' });
-    for (const command of ['serve', 'config', 'doctor', 'audit']) {
+    for (const command of COMMANDS) {
       expect(help.results).toMatch(new RegExp(`^ {2}${command} `, 'm'));
       expect(wrong.remarks).toContain(command);
     }
   });
 
-  it.each(['serve', 'config', 'doctor', 'audit'])('%s has a help of its own', async (name) => {
+  it.each(COMMANDS)('%s has a help of its own', async (name) => {
     const ran = await runCommand([name, '--help']);
     expect(ran).toMatchObject({ code: 0, remarks: '' });
     expect(ran.results).toContain(`avatar-proxy ${name}`);
@@ -54,16 +58,50 @@ describe('the command line', () => {
   });
 
   it('is quiet when nobody reads it to the end', async () => {
-    const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-    const command =
-      '"$0" --disable-warning=ExperimentalWarning "$1" config print --json | head -n 1';
-    const shell = spawn('/bin/sh', ['-c', command, process.execPath, main]);
-    let remarks = '';
-    shell.stderr.setEncoding('utf8').on('data', (text: string) => (remarks += text));
-    await once(shell, 'close');
+    const { remarks } = await runShell('config print --json | head -n 1');
     expect(remarks).toBe('');
   });
+
+  it('ends with 2, not with what says that there are findings, when the disk takes nothing', async () => {
+    const full = await runShell('config print > /dev/full');
+    expect(full.code).toBe(2);
+    expect(full.remarks).toMatch(/^the results cannot be written: ENOSPC.*\n$/);
+    const AVATAR_VARIANTS = 's3://nowhere?region=us-east-1&endpoint=http://127.0.0.1:9';
+    for (const args of [
+      ['audit', '--csv', '/nowhere/audit.csv'],
+      ['publish', '--sizes', '24', '--state', '/nowhere/audit.csv.state'],
+    ]) {
+      const ran = await runCommand(args, { AVATAR_VARIANTS });
+      expect(ran).toMatchObject({ code: 2, results: '' });
+      expect(ran.remarks).toMatch(/^\/nowhere\/audit\.csv\.state cannot be kept: ENOENT.*\n$/);
+    }
+  });
+
+  it('ends with 2, and says where it was, for what nobody has foreseen', async () => {
+    let remarks = '';
+    const code = await runCommandLine(['config', 'print'], {
+      variables: {},
+      results: {
+        write: () => {
+          throw new Error('postgres://forum:s3cret@db');
+        },
+      },
+      remarks: { write: (text) => (remarks += text) },
+      interruption: () => new AbortController().signal,
+    });
+    expect(code).toBe(2);
+    expect(remarks).toContain('Error: postgres://forum:…@db\n    at ');
+  });
 });
+
+async function runShell(args: string): Promise<{ code: unknown; remarks: string }> {
+  const command = `"$0" --disable-warning=ExperimentalWarning "$1" ${args}`;
+  const shell = spawn('/bin/sh', ['-c', command, process.execPath, MAIN]);
+  let remarks = '';
+  shell.stderr.setEncoding('utf8').on('data', (text: string) => (remarks += text));
+  const [code]: unknown[] = await once(shell, 'close');
+  return { code, remarks };
+}
 
 describe('config check', () => {
   it('ends with 0 for what can be used, and with 1 for a variable nobody reads', async () => {

@@ -1,8 +1,8 @@
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Journal as AnyJournal } from '../../src/cli/journal.ts';
+import { Journal as AnyJournal, JournalError } from '../../src/cli/journal.ts';
 
 const Journal = {
   open: (file: string, of: string): Promise<AnyJournal> =>
@@ -87,6 +87,27 @@ describe('a journal', () => {
     const anew = await AnyJournal.open(options);
     expect(anew.mark).toBeUndefined();
     await anew.close();
+  });
+
+  it('says in one line what keeps it from being kept', async () => {
+    const away = join(folder, 'away');
+    await mkdir(away);
+    const file = join(away, 'rows.csv');
+    const journal = await Journal.open(file, 'of this');
+    await journal.step('a', ['amy', 'missing']);
+    await rm(away, { recursive: true });
+    await expect(journal.commit()).rejects.toMatchObject({
+      name: 'JournalError',
+      message: expect.stringMatching(/^\S+rows\.csv\.state cannot be kept: ENOENT[^\n]*$/),
+    });
+    await journal.close();
+    await expect(Journal.open(file, 'of this')).rejects.toBeInstanceOf(JournalError);
+
+    // What is no file cannot be gone on with, and it is not the rows that are wrong.
+    await mkdir(join(folder, 'folder.csv.state'));
+    await expect(Journal.open(join(folder, 'folder.csv'), 'of this')).rejects.toThrow(
+      'cannot be kept: EISDIR',
+    );
   });
 
   it('quotes what needs it, and disarms what a spreadsheet would run', async () => {

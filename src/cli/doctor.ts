@@ -2,6 +2,7 @@
 import { ConfigError } from '../config/error.ts';
 import { type Config, loadConfig } from '../config/load.ts';
 import { redact } from '../config/redact.ts';
+import { orAbort } from '../flow/abort.ts';
 import type { Call, Command } from './command.ts';
 import { checkAvatars } from './doctor/avatars.ts';
 import { brokenConfiguration, checkConfiguration } from './doctor/configuration.ts';
@@ -66,7 +67,8 @@ async function* examine(
     rendering,
   ];
   for (const group of groups) group.catch(() => undefined);
-  for (const group of groups) yield await group;
+  // What is interrupted fails in each in a way of its own, and is no finding.
+  for (const group of groups) yield await orAbort(group, signal);
 }
 
 const MARKS = { ok: 'ok     ', hint: 'hint   ', warning: 'WARNING', broken: 'BROKEN ' } as const;

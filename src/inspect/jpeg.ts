@@ -88,7 +88,8 @@ function readSegments(
       requireDimensions('JPEG', frame, limits.maxPixels);
     } else if (marker === SOS) {
       if (frame === undefined) throw corrupt('JPEG: a scan before the frame header');
-      if (scans === 0 && holdsEverything(frame, bytes[after + 2])) return { frame, inOneScan: true };
+      if (scans === 0 && holdsEverything(frame, bytes[after + 2]))
+        return { frame, inOneScan: true };
       scans += 1;
       requireFewScans(frame, scans);
     }

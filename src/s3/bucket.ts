@@ -122,6 +122,30 @@ export class S3Bucket {
     }
   }
 
+  /**
+   * Whether objects may be put, found out without keeping one: by a digest of something else.
+   * @returns 'kept' by a server that does not check what it is sent: there is an object now
+   * @throws AvatarError as `put` does; the signal's reason
+   */
+  async tryToPut(key: string, signal: AbortSignal): Promise<'refused' | 'kept'> {
+    signal.throwIfAborted();
+    // Who may not write is told so before the digest is looked at.
+    const object = { ...this.#at(key), Body: 'x', ContentMD5: DIGEST_OF_ELSE };
+    const sending = this.#client.send(new PutObjectCommand(object), { abortSignal: signal });
+    try {
+      await orAbort(sending, signal);
+      return 'kept';
+    } catch (thrown) {
+      dropBody(thrown);
+      signal.throwIfAborted();
+      if (thrown instanceof S3ServiceException && thrown.name === 'BadDigest') return 'refused';
+      const failure = explainS3Failure(thrown, this.#settings);
+      throw failure instanceof AvatarError
+        ? failure
+        : this.notS3(key, 'a status for what was not asked');
+    }
+  }
+
   /** Whether the bucket may be listed; throws when it cannot be used at all. */
   async probe(signal: AbortSignal): Promise<void> {
     await this.#listGrant.ask(signal);
@@ -180,6 +204,9 @@ export class S3Bucket {
 export function bareTag(etag: string): string {
   return etag.replace(/^"(?<bare>.*)"$/, '$<bare>');
 }
+
+/** No bytes that anybody knows. */
+const DIGEST_OF_ELSE = Buffer.alloc(16).toString('base64');
 
 /** Preconditions that failed, in the words of several servers; two writes at the same time. */
 const CONFLICT = new Set<number | undefined>([304, 409, 412]);

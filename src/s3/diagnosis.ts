@@ -54,6 +54,8 @@ export async function diagnoseS3(settings: S3Settings, signal: AbortSignal): Pro
       );
     const acceleration =
       endpoint === undefined ? await accelerationOf(client, settings, signal) : undefined;
+    // What was interrupted has failed for no reason of its own.
+    signal.throwIfAborted();
     const { region: actual, clockAheadMs } = heard;
     return { credentials, region: { configured, actual }, clockAheadMs, listing, acceleration };
   } finally {
@@ -116,6 +118,7 @@ async function identify(
       caller: await callerOf(client, signal),
     };
   } catch (thrown) {
+    signal.throwIfAborted();
     const failure = explainS3Failure(thrown, place);
     return failure instanceof AvatarError ? failure : new AvatarError('internal');
   }

@@ -54,6 +54,7 @@ export function createS3Variants(settings: S3VariantsSettings): VariantStore {
       return await bucket.put(key, object, options);
     },
 
+    tryToPut: (key, signal) => bucket.tryToPut(key, signal),
     close: () => bucket.close(),
   };
 }

@@ -30,5 +30,11 @@ export interface VariantStore {
    * @throws AvatarError when the store is in trouble; the signal's reason
    */
   put(key: string, variant: SharedVariant, options: PutOptions): Promise<'stored' | 'conflict'>;
+  /**
+   * Whether variants may be put, found out without keeping one.
+   * @returns 'kept' by a server that does not check what it is sent: there is an object now
+   * @throws AvatarError as `put` does; the signal's reason
+   */
+  tryToPut(key: string, signal: AbortSignal): Promise<'refused' | 'kept'>;
   close(): void;
 }

@@ -9,13 +9,17 @@ export type Attempt<Done> =
   /** Not for want of trying: who was to answer did not. */
   | { readonly kind: 'unanswered'; readonly error: AvatarError };
 
-/** @throws the signal's reason */
+/**
+ * @returns undefined when the work was none, and gave nothing
+ * @throws the signal's reason
+ */
 export async function attempt<Done>(
   signal: AbortSignal,
-  work: () => Promise<Done>,
-): Promise<Attempt<Done>> {
+  work: () => Promise<Done | undefined>,
+): Promise<Attempt<Done> | undefined> {
   try {
-    return { kind: 'done', done: await patiently(signal, work) };
+    const done = await patiently(signal, work);
+    return done === undefined ? undefined : { kind: 'done', done };
   } catch (thrown) {
     signal.throwIfAborted();
     const error = AvatarError.from(thrown);

@@ -87,7 +87,7 @@ async function decode(
   { site, user, keys }: CurrentAvatar,
   { originals, vectors, inspector, renderer }: Parts,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<'sound'> {
   if (keys.length === 0) {
     throw new AvatarError('avatar_missing', { detail: 'the upload is gone, or its URL is no use' });
   }
@@ -96,7 +96,7 @@ async function decode(
     throw new AvatarError('avatar_missing', { detail: `in no store: ${keys.join(' ')}` });
   }
   const { bytes, identity } = original;
-  if (vectors.accepts(bytes)) return;
+  if (vectors.accepts(bytes)) return 'sound';
   const inspected = inspector.inspect(bytes);
   const dueAt = performance.now() + RENDERED_WITHIN_MS;
   await renderer.render(
@@ -113,6 +113,7 @@ async function decode(
     signal,
   );
   original.release?.();
+  return 'sound';
 }
 
 const BROKEN = 'broken: ';
@@ -121,7 +122,7 @@ function record(
   journal: Journal,
   output: Output,
   { site, user, id, keys }: CurrentAvatar,
-  result: Attempt<void>,
+  result: Attempt<'sound'>,
 ): readonly string[] | undefined {
   if (result.kind === 'done') return undefined;
   const { code: cause } = result.error;

@@ -17,12 +17,14 @@ import { openParts } from './parts.ts';
 import { count } from './progress.ts';
 import { type Published, Publisher } from './publishing.ts';
 import { openWalk, readSelection, SELECTION_OPTIONS, storesOf } from './selection.ts';
-import { goOnTour, VISITED } from './tour.ts';
+import { goOnTour, PASSED_OVER, VISITED } from './tour.ts';
 
 const DEFAULT_FILE = 'avatar-publish.state';
 const DEFAULT_RATE = 200;
 /** Served only where it may move. */
 const GIF = ['gif'] as const;
+
+const WHAT_IS_PASSED_OVER = 'were passed over: keys of no avatar, or hosts not served here';
 
 /** What goes wrong is thrown here as well. */
 const SILENT = pino({ level: 'silent' });
@@ -125,9 +127,9 @@ async function publishAll(
     { ...parts, store },
     { grammar, profiles: PROFILE_VERSIONS, plain, formats: wishes.formats },
   );
-  const visit = async (avatar: CurrentAvatar): Promise<Published> => {
+  const visit = async (avatar: CurrentAvatar): Promise<Published | undefined> => {
     const host = wishes.host ?? avatar.host ?? '';
-    if (config.hosts?.has(host) === false) return NOTHING;
+    if (config.hosts?.has(host) === false) return undefined;
     const named = { ...avatar, site: avatar.site === '' ? host : avatar.site, host };
     const sizes = wishes.sizes ?? (await sizesOf(named, forum));
     return await publisher.publish(named, sizes, signal);
@@ -158,8 +160,6 @@ async function publishAll(
     await Promise.all([parts.close(), journal.close()]);
   }
 }
-
-const NOTHING: Published = { stored: 0, fresh: 0, bytes: 0, leftOut: 0 };
 
 /** Those the forum shows. */
 async function sizesOf(
@@ -200,7 +200,7 @@ function record(
 function summarise({ counts }: Journal, perSecond: number, output: Output): ExitCode {
   const of = (name: string): number => counts.get(name) ?? 0;
   const [stored, fresh, bytes, leftOut] = ['stored', 'fresh', 'bytes', 'leftOut'].map(of);
-  const [avatars, broken] = [of(VISITED), of('broken')];
+  const [avatars, broken, passedOver] = [of(VISITED), of('broken'), of(PASSED_OVER)];
   output.tell(
     {
       event: 'end',
@@ -210,6 +210,7 @@ function summarise({ counts }: Journal, perSecond: number, output: Output): Exit
       bytes,
       leftOut,
       broken,
+      passedOver,
       rendersPerSecond: Math.round(perSecond * 10) / 10,
     },
     [
@@ -217,6 +218,7 @@ function summarise({ counts }: Journal, perSecond: number, output: Output): Exit
       `${count(stored ?? 0)} variants rendered and stored, ${((bytes ?? 0) / 1e6).toFixed(1)} MB, ${perSecond.toFixed(0)} a second`,
       `${count(fresh ?? 0)} were there and fresh`,
       ...(leftOut === 0 ? [] : [`${count(leftOut ?? 0)} cannot be kept there`]),
+      ...(passedOver === 0 ? [] : [`${count(passedOver)} ${WHAT_IS_PASSED_OVER}`]),
     ].join('\n'),
   );
   return broken === 0 ? EXIT.ok : EXIT.findings;

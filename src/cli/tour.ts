@@ -1,7 +1,8 @@
 /** Goes over all avatars, many at a time, keeps a journal of it and tells how far it is. */
+import { AvatarError } from '../errors.ts';
 import { inOrder } from '../flow/in-order.ts';
 import type { CurrentAvatar, Walk } from '../locator/walk.ts';
-import type { Attempt } from './attempt.ts';
+import { type Attempt, detailOf } from './attempt.ts';
 import type { Journal } from './journal.ts';
 import type { Output } from './output.ts';
 import { count, Progress } from './progress.ts';
@@ -13,7 +14,8 @@ export type Tour<Done> = {
   readonly signal: AbortSignal;
   /** How many avatars are worked on at a time. */
   readonly atOnce: number;
-  readonly visit: (avatar: CurrentAvatar) => Promise<Attempt<Done>>;
+  /** Gives undefined for what is to be passed over. */
+  readonly visit: (avatar: CurrentAvatar) => Promise<Attempt<Done> | undefined>;
   /** Of each in its turn, for the journal's counts. @returns a row for its CSV */
   readonly record: (avatar: CurrentAvatar, attempt: Attempt<Done>) => readonly string[] | undefined;
   /** What is worth knowing so far, in two words. */
@@ -23,7 +25,7 @@ export type Tour<Done> = {
 /** So many in a row whose stores or database gave no answer: not the avatars are broken. */
 const MOST_UNANSWERED = 20;
 
-/** Under which the journal counts what has been visited, and what was no avatar. */
+/** Under which the journal counts what has been visited, and what was passed over. */
 export const VISITED = 'visited';
 export const PASSED_OVER = 'passed over';
 
@@ -53,7 +55,10 @@ export async function goOnTour<Done>(tour: Tour<Done>): Promise<void> {
 type Visited<Done> = {
   readonly mark: string;
   readonly avatar: CurrentAvatar | undefined;
+  /** Undefined for what was passed over. */
   readonly attempt: Attempt<Done> | undefined;
+  /** How many steps of the walk it stands for. */
+  readonly steps: number;
 };
 
 async function visitAll<Done>(
@@ -66,28 +71,59 @@ async function visitAll<Done>(
     mark,
     avatar,
     attempt: avatar === undefined ? undefined : await visit(avatar),
+    steps: 1,
   }));
-  // Kept back until somebody answers again: else it is them who are in trouble, not the avatars.
-  const unanswered: Array<Visited<Done>> = [];
+  // From the first that got no answer on, until another gets one: else it is the stores or the
+  // database that are in trouble, not the avatars.
+  const keptBack: Array<Visited<Done>> = [];
+  const troubles: AvatarError[] = [];
   for await (const visited of all) {
-    if (visited.attempt?.kind === 'unanswered') {
-      unanswered.push(visited);
-      if (unanswered.length >= MOST_UNANSWERED) throw visited.attempt.error;
+    const { avatar, attempt } = visited;
+    if (avatar !== undefined && attempt?.kind === 'unanswered') {
+      troubles.push(troubleOf(avatar, attempt.error));
+    } else if (isAnswered(visited)) {
+      troubles.length = 0;
+    }
+    if (troubles.length === MOST_UNANSWERED) break;
+    if (troubles.length > 0) {
+      keepBack(keptBack, visited);
       continue;
     }
-    for (const each of unanswered.splice(0)) await note(tour, each, progress);
+    for (const each of keptBack.splice(0)) await note(tour, each, progress);
     await note(tour, visited, progress);
   }
-  for (const each of unanswered) await note(tour, each, progress);
+  const [trouble] = troubles;
+  if (trouble !== undefined) throw trouble;
+}
+
+/** Of what was passed over, and of avatars without a key, nobody was asked. */
+function isAnswered<Done>({ avatar, attempt }: Visited<Done>): boolean {
+  return attempt !== undefined && avatar !== undefined && avatar.keys.length > 0;
+}
+
+/** There may be any number of them; what was passed over in a row is kept as one. */
+function keepBack<Done>(keptBack: Array<Visited<Done>>, visited: Visited<Done>): void {
+  const last = keptBack.at(-1);
+  if (visited.attempt === undefined && last !== undefined && last.attempt === undefined) {
+    keptBack[keptBack.length - 1] = { ...visited, steps: last.steps + visited.steps };
+  } else {
+    keptBack.push(visited);
+  }
+}
+
+/** With the avatar's name: where others are answered, it may be its object alone that is in trouble. */
+function troubleOf({ user, id }: CurrentAvatar, error: AvatarError): AvatarError {
+  const detail = `no answer for ${user} (${id}): ${detailOf(error)}`;
+  return new AvatarError(error.code, { detail, cause: error });
 }
 
 async function note<Done>(
   { journal, record, remark }: Tour<Done>,
-  { mark, avatar, attempt }: Visited<Done>,
+  { mark, avatar, attempt, steps }: Visited<Done>,
   progress: Progress,
 ): Promise<void> {
   if (avatar === undefined || attempt === undefined) {
-    journal.count(PASSED_OVER);
+    journal.count(PASSED_OVER, steps);
     await journal.step(mark);
     return;
   }

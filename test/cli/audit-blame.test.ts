@@ -1,0 +1,127 @@
+/** Whom `audit` blames: avatars for what is theirs, and nobody for an outage. */
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { card } from '../support/cards.ts';
+import { linesOf, type Ran, runCommand } from '../support/commands.ts';
+import {
+  discourseSchema,
+  insertUpload,
+  insertUser,
+  storedKey,
+} from '../support/discourse-database.ts';
+import { startPostgres } from '../support/postgres.ts';
+import { connectS3, type TestS3 } from '../support/s3-server.ts';
+
+const REFUSAL = {
+  kind: 'reply',
+  status: 403,
+  body: '<Error><Code>InvalidAccessKeyId</Code></Error>',
+} as const;
+
+let s3: TestS3;
+let folder: string;
+let picture: Buffer;
+
+beforeAll(async () => {
+  s3 = await connectS3(inject('s3'));
+  process.env['AWS_ACCESS_KEY_ID'] = s3.accessKeyId;
+  process.env['AWS_SECRET_ACCESS_KEY'] = s3.secretAccessKey;
+  folder = await mkdtemp(join(tmpdir(), 'avatar-blame-'));
+  picture = await card(8, 8).png().toBuffer();
+});
+
+afterEach(() => s3.proxy.heal());
+
+afterAll(async () => {
+  await s3.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function bucketOf(name: string, keys: readonly string[]): Promise<Record<string, string>> {
+  const bucket = await s3.createBucket(name);
+  await Promise.all(keys.map((key) => s3.put(bucket, key, picture)));
+  return { AVATAR_ORIGINALS: `s3://${bucket}?region=us-east-1&endpoint=${s3.endpoint}` };
+}
+
+function audit(name: string, variables: Record<string, string>, ...args: string[]): Promise<Ran> {
+  return runCommand(['audit', '--json', '--csv', fileOf(name), ...args], variables);
+}
+
+function fileOf(name: string): string {
+  return join(folder, `${name}.csv`);
+}
+
+/** Without the head. */
+function rowsOf(name: string): string[] {
+  return readFileSync(fileOf(name), 'utf8').trimEnd().split('\r\n').slice(1);
+}
+
+describe('an outage of the originals', () => {
+  it.each([
+    ['many', 24, []],
+    ['few', 3, []],
+    ['one', 3, ['--user', 'user1']],
+  ])('is blamed on nobody, be it of %s, with other keys between', async (name, users, args) => {
+    const numbers = Array.from({ length: users }, (_, user) => user);
+    const keys = numbers.flatMap((user) => [`a.org/user${user}/1`, `a.org/user${user}/-`]);
+    const variables = await bucketOf(name, keys);
+    s3.proxy.inject(REFUSAL, { objectsOnly: true });
+    const stopped = await audit(name, variables, ...args);
+    expect(stopped.code).toBe(2);
+    expect(stopped.remarks).toMatch(/^no answer for user\d \(1\): .*AWS_ACCESS_KEY_ID/m);
+    expect(rowsOf(name)).toEqual([]);
+
+    s3.proxy.heal();
+    const ran = await audit(name, variables, ...args);
+    expect(ran.code).toBe(0);
+    const checked = args.length === 0 ? users : 1;
+    // What is no avatar is nobody's, whoever is selected.
+    expect(linesOf(ran).at(-1)).toMatchObject({ checked, broken: 0, passedOver: users });
+  });
+
+  it('is blamed on nobody, though users without an upload lie between', async () => {
+    const postgres = await startPostgres();
+    try {
+      const ids = Array.from({ length: 44 }, (_, index) => index + 1);
+      const withUpload = ids.filter((id) => id % 2 === 1);
+      const sql = [
+        ...withUpload.map((id) => insertUpload({ id })),
+        ...ids.map((id) => insertUser(id, `user${id}`, id)),
+      ];
+      const variables = {
+        ...(await bucketOf(
+          'forum',
+          withUpload.map((id) => storedKey(id)),
+        )),
+        AVATAR_LOCATOR: 'discourse',
+        AVATAR_DISCOURSE_URL: await postgres.createDatabase(
+          'forum',
+          discourseSchema() + sql.join(''),
+        ),
+      };
+      s3.proxy.inject(REFUSAL, { objectsOnly: true });
+      expect(await audit('forum', variables)).toMatchObject({ code: 2 });
+      expect(rowsOf('forum')).toEqual([]);
+      s3.proxy.heal();
+      const ran = await audit('forum', variables);
+      const causes = { avatar_missing: 22 };
+      expect(linesOf(ran).at(-1)).toMatchObject({ checked: 44, broken: 22, causes });
+    } finally {
+      await postgres.stop();
+    }
+  }, 60_000);
+
+  it('is told from the trouble of one object, when those after it are answered', async () => {
+    const variables = await bucketOf('refused', ['a.org/amy/1', 'a.org/bob/1', 'a.org/eve/1']);
+    const body = '<Error><Code>AccessDenied</Code></Error>';
+    s3.proxy.inject({ ...REFUSAL, body }, { unless: ({ url = '' }) => !url.includes('/bob/') });
+    const ran = await audit('refused', variables);
+    expect(ran.code).toBe(1);
+    expect(rowsOf('refused')).toEqual([
+      expect.stringMatching(/^a\.org,bob,1,originals_access_denied,/),
+    ]);
+  });
+});

@@ -111,7 +111,7 @@ async function publishAll(
   wishes: Wishes,
   { values, output, signal }: Call,
 ): Promise<ExitCode> {
-  const { variants, format: plain } = config;
+  const { variants } = config;
   if (variants === undefined) {
     throw new UsageError('AVATAR_VARIANTS is not set: there is nowhere to publish to');
   }
@@ -125,7 +125,12 @@ async function publishAll(
   const { grammar } = forum;
   const publisher = new Publisher(
     { ...parts, store },
-    { grammar, profiles: PROFILE_VERSIONS, plain, formats: wishes.formats },
+    {
+      addressOf: (request) => grammar.format(request),
+      profiles: PROFILE_VERSIONS,
+      format: config.format,
+      formats: wishes.formats,
+    },
   );
   const visit = async (avatar: CurrentAvatar): Promise<Published | undefined> => {
     const host = wishes.host ?? avatar.host ?? '';

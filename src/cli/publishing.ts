@@ -1,10 +1,15 @@
 /** One avatar into the shared store, in all sizes: what is there and fresh is left as it is. */
 import type { AskedFormat } from '../avatar/formats.ts';
-import type { AddressGrammar, InspectedOriginal, Original } from '../avatar/ports.ts';
+import type { InspectedOriginal, Original, SharedVariant } from '../avatar/ports.ts';
 import { renderAsked } from '../avatar/rendition.ts';
-import type { AvatarRequest } from '../avatar/request.ts';
-import { sharedKey } from '../avatar/shared-key.ts';
-import { entityTag, heldCopy, isOfLaterProfile, type ProfileVersions } from '../avatar/variant.ts';
+import {
+  type AskedVariant,
+  judge,
+  type Judgement,
+  keyOf,
+  type SharingRules,
+} from '../avatar/shared-copies.ts';
+import { entityTag } from '../avatar/variant.ts';
 import { AvatarError } from '../errors.ts';
 import type { CurrentAvatar } from '../locator/walk.ts';
 import type { VariantStore } from '../variants/store.ts';
@@ -14,12 +19,8 @@ export type PublishingParts = Pick<Parts, 'originals' | 'vectors' | 'inspector' 
   readonly store: VariantStore;
 };
 
-export type PublishingRules = {
-  readonly grammar: Pick<AddressGrammar, 'format'>;
-  readonly profiles: ProfileVersions;
-  /** What a `.png` address gives. */
-  readonly plain: AskedFormat;
-  /** What is to be made: `plain`, and formats with an extension of their own. */
+export type PublishingRules = SharingRules & {
+  /** What is to be made: that of `.png` addresses, and formats with an extension of their own. */
   readonly formats: readonly AskedFormat[];
 };
 
@@ -35,22 +36,12 @@ export type Published = {
 export type NamedAvatar = CurrentAvatar & { readonly host: string };
 
 /** A variant to be. */
-type Wanted = {
-  readonly request: AvatarRequest;
-  readonly format: AskedFormat;
-  readonly key: string;
-};
+type Wanted = AskedVariant & { readonly key: string };
 
-/** What the store has in its place. */
-type Copy = {
-  readonly version: string | undefined;
-  /** The entity tag of the original it was made from, if it was made as we do. */
-  readonly madeFrom: string | undefined;
-  /** By a later version of this service, which is not undone. */
-  readonly isLater: boolean;
-};
+/** What the store has in its place, if it has anything. */
+type Copy = Judgement<Omit<SharedVariant, 'bytes'>> | undefined;
 
-const NO_COPY: Copy = { version: undefined, madeFrom: undefined, isLater: false };
+const NOTHING: Published = { stored: 0, fresh: 0, bytes: 0, leftOut: 0 };
 
 export class Publisher {
   readonly #parts: PublishingParts;
@@ -75,7 +66,7 @@ export class Publisher {
     if (original === 'unchanged') return { ...NOTHING, fresh: wanted.length, leftOut };
 
     const stale = wanted.flatMap((each, index) => {
-      const copy = copies[index] ?? NO_COPY;
+      const copy = copies[index];
       return isFresh(copy, original) ? [] : [{ each, copy }];
     });
     const fresh = wanted.length - stale.length;
@@ -98,12 +89,10 @@ export class Publisher {
   }
 
   #name({ site, host, user, id }: NamedAvatar, sizes: readonly number[]): Wanted[] {
-    const { grammar, formats, plain } = this.#rules;
     return sizes.flatMap((size) => {
       const request = { site, host, user, size, id, extension: 'png' } as const;
-      const address = grammar.format(request);
-      return formats.flatMap((format) => {
-        const key = sharedKey(address, format, plain);
+      return this.#rules.formats.flatMap((format) => {
+        const key = keyOf({ request, format }, this.#rules);
         return key === undefined ? [] : [{ request, format, key }];
       });
     });
@@ -117,25 +106,18 @@ export class Publisher {
     const ends = wanted.length > 2 ? [wanted[0], wanted.at(-1)] : [];
     const seen = ends.filter((each) => each !== undefined);
     const found = await Promise.all(seen.map((each) => this.#describe(each, signal)));
-    if (seen.length > 0 && found.every(({ version }) => version === undefined)) return [];
+    if (seen.length > 0 && found.every((copy) => copy === undefined)) return [];
     return await Promise.all(
       wanted.map(async (each) => {
         const index = seen.indexOf(each);
-        return found[index] ?? (await this.#describe(each, signal));
+        return index < 0 ? await this.#describe(each, signal) : found[index];
       }),
     );
   }
 
-  async #describe({ key, request, format }: Wanted, signal: AbortSignal): Promise<Copy> {
-    const { profiles } = this.#rules;
-    const found = await this.#parts.store.describe(key, signal);
-    const { variant, version } = found ?? {};
-    if (variant === undefined) return { ...NO_COPY, version };
-    const { size } = request;
-    const held =
-      variant.asked === format ? heldCopy([variant.etag], size, format, profiles) : undefined;
-    const isLater = isOfLaterProfile(variant.etag, profiles);
-    return { version, madeFrom: held?.originalTag, isLater };
+  async #describe(wanted: Wanted, signal: AbortSignal): Promise<Copy> {
+    const found = await this.#parts.store.describe(wanted.key, signal);
+    return found === undefined ? undefined : judge(found, wanted, this.#rules.profiles);
   }
 
   /** Not its bytes, when all that is wanted is there and was made from it as it is now. */
@@ -144,8 +126,8 @@ export class Publisher {
     copies: readonly Copy[],
     signal: AbortSignal,
   ): Promise<Original | 'unchanged'> {
-    const madeFrom = copies[0]?.madeFrom;
-    const isWhole = copies.every((copy) => copy.madeFrom === madeFrom);
+    const madeFrom = originalOf(copies[0]);
+    const isWhole = copies.every((copy) => originalOf(copy) === madeFrom);
     const ifNoneMatch = isWhole ? madeFrom : undefined;
     const original = await this.#parts.originals.read(keys, { signal, ifNoneMatch });
     if (original === undefined) throw new AvatarError('avatar_missing');
@@ -169,19 +151,27 @@ export class Publisher {
     const { bytes, format } = await renderAsked(renderer, asked, job, signal);
     const tag = entityTag({ etag }, size, format, this.#rules.profiles);
     const variant = { bytes, format, etag: tag, lastModified, asked };
-    let outcome = await store.put(key, variant, { instead: copy.version, signal });
+    let outcome = await store.put(key, variant, { instead: versionOf(copy), signal });
     if (outcome === 'conflict') {
       // What was there was not looked at, or has changed since.
       const instead = await this.#describe(wanted, signal);
       if (isFresh(instead, original)) return 0;
-      outcome = await store.put(key, variant, { instead: instead.version, signal });
+      outcome = await store.put(key, variant, { instead: versionOf(instead), signal });
     }
     return outcome === 'stored' ? bytes.byteLength : 0;
   }
 }
 
-const NOTHING: Published = { stored: 0, fresh: 0, bytes: 0, leftOut: 0 };
+function isFresh(copy: Copy, { etag }: Original): boolean {
+  return copy?.kind === 'later' || originalOf(copy) === etag;
+}
 
-function isFresh({ madeFrom, isLater }: Copy, { etag }: Original): boolean {
-  return isLater || madeFrom === etag;
+/** The entity tag of the original it was made from, if it was made as we do. */
+function originalOf(copy: Copy): string | undefined {
+  return copy?.kind === 'usable' ? copy.originalTag : undefined;
+}
+
+/** Names what is replaced: nothing, where there is nothing. */
+function versionOf(copy: Copy): string | undefined {
+  return copy === undefined || copy.kind === 'later' ? undefined : copy.version;
 }

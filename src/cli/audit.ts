@@ -1,11 +1,11 @@
 /** `avatar-proxy audit`: every avatar looked at before somebody misses one. */
 import { type Config, loadConfig } from '../config/load.ts';
-import { AvatarError } from '../errors.ts';
 import type { CurrentAvatar, Walk } from '../locator/walk.ts';
 import { type Attempt, attempt, detailOf } from './attempt.ts';
 import type { Call, Command } from './command.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import { Journal } from './journal.ts';
+import { keysLeft, missingUnder } from './original.ts';
 import type { Output } from './output.ts';
 import { openParts, type Parts, RENDERED_WITHIN_MS } from './parts.ts';
 import { count } from './progress.ts';
@@ -84,17 +84,14 @@ async function auditAll(config: Config, walk: Walk, call: Call): Promise<ExitCod
 
 /** As for a request, without what comes after. */
 async function decode(
-  { site, user, keys }: CurrentAvatar,
+  avatar: CurrentAvatar,
   { originals, vectors, inspector, renderer }: Parts,
   signal: AbortSignal,
-): Promise<'sound'> {
-  if (keys.length === 0) {
-    throw new AvatarError('avatar_missing', { detail: 'the upload is gone, or its URL is no use' });
-  }
+): Promise<'sound' | undefined> {
+  const keys = await keysLeft(avatar, originals, signal);
+  if (keys === undefined) return undefined;
   const original = await originals.read(keys, { signal });
-  if (original === undefined || original === 'unchanged') {
-    throw new AvatarError('avatar_missing', { detail: `in no store: ${keys.join(' ')}` });
-  }
+  if (original === undefined || original === 'unchanged') throw missingUnder(keys);
   const { bytes, identity } = original;
   if (vectors.accepts(bytes)) return 'sound';
   const inspected = inspector.inspect(bytes);
@@ -105,9 +102,9 @@ async function decode(
       size: SIZE,
       format: 'png',
       identity,
-      site,
+      site: avatar.site,
       client: 'audit',
-      user,
+      user: avatar.user,
       dueAt,
     },
     signal,
@@ -121,7 +118,7 @@ const BROKEN = 'broken: ';
 function record(
   journal: Journal,
   output: Output,
-  { site, user, id, keys }: CurrentAvatar,
+  { site, user, id, keys, met }: CurrentAvatar,
   result: Attempt<'sound'>,
 ): readonly string[] | undefined {
   if (result.kind === 'done') return undefined;
@@ -129,7 +126,7 @@ function record(
   const detail = detailOf(result.error);
   journal.count(BROKEN + cause);
   output.tellPrograms({ event: 'broken', site, user, id, cause, detail, keys });
-  return [site, user, id, cause, detail, keys[0] ?? ''];
+  return [site, user, id, cause, detail, met?.key ?? keys[0] ?? ''];
 }
 
 function summarise({ counts }: Journal, file: string, output: Output): ExitCode {
@@ -151,7 +148,9 @@ function summarise({ counts }: Journal, file: string, output: Output): ExitCode 
     [
       `${count(checked)} avatars checked, ${count(broken)} broken`,
       ...causes.map(([cause, avatars]) => `${count(avatars).padStart(8)}  ${cause}`),
-      ...(passedOver === 0 ? [] : [`${count(passedOver)} keys are no avatars by AVATAR_LOCATOR`]),
+      ...(passedOver === 0
+        ? []
+        : [`${count(passedOver)} keys are no avatars by AVATAR_LOCATOR, or hidden by another key`]),
       ...(broken === 0 ? [] : [`They are listed in ${file}`]),
     ].join('\n'),
   );

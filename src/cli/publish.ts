@@ -1,30 +1,26 @@
 /** `avatar-proxy publish`: variants made before anybody asks for them. */
 import pino from 'pino';
-import { type AskedFormat, type Extension, inMotion, isExtension } from '../avatar/formats.ts';
 import { SMALLEST_SIZE } from '../avatar/request.ts';
 import { type Config, loadConfig } from '../config/load.ts';
-import { parseListedSizes } from '../config/lists.ts';
 import { type Forum, openForum } from '../forum.ts';
 import type { CurrentAvatar, Walk } from '../locator/walk.ts';
 import { PROFILE_VERSIONS } from '../render/profiles.ts';
 import { openVariantStore } from '../sharing.ts';
 import { type Attempt, attempt, detailOf } from './attempt.ts';
-import { type Call, type Command, UsageError, type Values } from './command.ts';
+import type { Call, Command } from './command.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import { Journal } from './journal.ts';
+import { keysLeft } from './original.ts';
 import type { Output } from './output.ts';
 import { openParts } from './parts.ts';
 import { count } from './progress.ts';
-import { type Published, Publisher } from './publishing.ts';
+import { type NamedAvatar, type Published, Publisher } from './publishing.ts';
 import { openWalk, readSelection, SELECTION_OPTIONS, storesOf } from './selection.ts';
 import { goOnTour, PASSED_OVER, VISITED } from './tour.ts';
+import { checkWalk, DEFAULT_FILE, DEFAULT_RATE, readWishes, type Wishes } from './wishes.ts';
 
-const DEFAULT_FILE = 'avatar-publish.state';
-const DEFAULT_RATE = 200;
-/** Served only where it may move. */
-const GIF = ['gif'] as const;
-
-const WHAT_IS_PASSED_OVER = 'were passed over: keys of no avatar, or hosts not served here';
+const WHAT_IS_PASSED_OVER =
+  'were passed over: keys of no avatar or hidden by another, or hosts not served here';
 
 /** What goes wrong is thrown here as well. */
 const SILENT = pino({ level: 'silent' });
@@ -59,69 +55,32 @@ export const publish: Command = {
     ...SELECTION_OPTIONS,
   },
   async run(call): Promise<ExitCode> {
-    const config = await loadConfig(call.variables);
-    const forum = await openForum(config, SILENT);
-    const walk = await openWalk(config, readSelection(call.values));
+    const { values, variables } = call;
+    const config = await loadConfig(variables);
+    const wishes = readWishes(config, values);
+    const walk = await openWalk(config, readSelection(values), wishes.host);
     try {
-      return await publishAll({ config, forum, walk }, readWishes(config, walk, call.values), call);
+      checkWalk(walk, wishes, values);
+      return await publishAll(config, walk, wishes, call);
     } finally {
-      await Promise.all([walk.close(), forum.close()]);
+      await walk.close();
     }
   },
 };
 
-type Wishes = {
-  readonly host: string | undefined;
-  /** Undefined: those of each forum. */
-  readonly sizes: readonly number[] | undefined;
-  readonly formats: readonly AskedFormat[];
-};
-
-type Opened = { readonly config: Config; readonly forum: Forum; readonly walk: Walk };
-
-/** @throws UsageError */
-function readWishes(config: Config, walk: Walk, values: Values): Wishes {
-  const { hosts, sizes, format, negotiate, keepsMotion, locator } = config;
-  const only = hosts?.size === 1 ? [...hosts][0] : undefined;
-  const host = values.text('host')?.toLowerCase() ?? only;
-  if (host === undefined && !walk.tellsHosts) {
-    throw new UsageError("--host is needed: nothing here tells the host in the avatars' addresses");
-  }
-  const text = values.text('sizes');
-  const asked = text === undefined ? sizes : parseListedSizes(text);
-  if (asked === 'any' || (asked === undefined && locator.kind === 'template')) {
-    throw new UsageError("--sizes is needed, as in '24 48 96': AVATAR_SIZES lists none");
-  }
-  if (asked !== undefined && 'error' in asked) throw new UsageError(`--sizes: ${asked.error}`);
-  const named = readFormats(values.text('formats') ?? '', keepsMotion);
-  const besides = [...negotiate, ...named].map((each) => (keepsMotion ? inMotion(each) : each));
-  return { host, sizes: asked, formats: [...new Set([format, ...besides])] };
-}
-
-function readFormats(text: string, keepsMotion: boolean): Extension[] {
-  const known: readonly Extension[] = ['jpg', 'webp', 'avif', ...(keepsMotion ? GIF : [])];
-  const words = text.split(/[\s,]+/).filter((word) => word !== '');
-  const formats = words.filter(isExtension).filter((each) => known.includes(each));
-  if (formats.length < words.length) throw new UsageError(`--formats are of ${known.join(', ')}`);
-  return formats;
-}
-
 async function publishAll(
-  { config, forum, walk }: Opened,
+  config: Config,
+  walk: Walk,
   wishes: Wishes,
-  { values, output, signal }: Call,
+  { output, signal }: Call,
 ): Promise<ExitCode> {
-  const { variants } = config;
-  if (variants === undefined) {
-    throw new UsageError('AVATAR_VARIANTS is not set: there is nowhere to publish to');
-  }
-  const places = [storesOf(config), storesOf({ originals: [variants] }), config.basePath];
-  const journal = await Journal.open({
-    file: values.text('state') ?? DEFAULT_FILE,
-    of: JSON.stringify(['publish', places, wishes, walk.name]),
-  });
-  const store = await openVariantStore(variants, config, forum, SILENT);
-  const parts = await openParts(config, { rate: values.number('rate') ?? DEFAULT_RATE, output });
+  const { store: address, sizes, formats, state, rate } = wishes;
+  const places = [storesOf(config), storesOf({ originals: [address] }), config.basePath];
+  const of = JSON.stringify(['publish', places, sizes, formats, walk.name]);
+  const journal = await Journal.open({ file: state, of });
+  const forum = await openForum(config, SILENT);
+  const store = await openVariantStore(address, config, forum, SILENT);
+  const parts = await openParts(config, { rate, output });
   const { grammar } = forum;
   const publisher = new Publisher(
     { ...parts, store },
@@ -129,15 +88,16 @@ async function publishAll(
       addressOf: (request) => grammar.format(request),
       profiles: PROFILE_VERSIONS,
       format: config.format,
-      formats: wishes.formats,
+      formats,
     },
   );
   const visit = async (avatar: CurrentAvatar): Promise<Published | undefined> => {
-    const host = wishes.host ?? avatar.host ?? '';
-    if (config.hosts?.has(host) === false) return undefined;
-    const named = { ...avatar, site: avatar.site === '' ? host : avatar.site, host };
-    const sizes = wishes.sizes ?? (await sizesOf(named, forum));
-    return await publisher.publish(named, sizes, signal);
+    const named = addressed(avatar, config, forum);
+    if (named === undefined) return undefined;
+    const keys = await keysLeft(named, parts.originals, signal);
+    if (keys === undefined) return undefined;
+    const own = sizes ?? (await sizesOf(named, forum));
+    return await publisher.publish({ ...named, keys }, own, signal);
   };
   let stored = 0;
   const startedAt = performance.now();
@@ -162,13 +122,27 @@ async function publishAll(
     return summarise(journal, stored / seconds, output);
   } finally {
     store.close();
-    await Promise.all([parts.close(), journal.close()]);
+    await Promise.all([parts.close(), forum.close(), journal.close()]);
   }
+}
+
+/** @returns undefined for an avatar to which no address leads that is served here */
+function addressed(
+  avatar: CurrentAvatar,
+  { hosts }: Config,
+  { grammar }: Forum,
+): NamedAvatar | undefined {
+  const { host, site, user, id } = avatar;
+  if (host === undefined || user === '' || id === '') return undefined;
+  if (hosts?.has(host) === false) return undefined;
+  // What --host says may be the host of another forum.
+  const leadsTo = grammar.parse(`${host}/any/${SMALLEST_SIZE}/1.png`);
+  return leadsTo.site === site ? { ...avatar, host } : undefined;
 }
 
 /** Those the forum shows. */
 async function sizesOf(
-  { site, host, user, id }: CurrentAvatar & { readonly host: string },
+  { site, host, user, id }: NamedAvatar,
   { sizes }: Forum,
 ): Promise<readonly number[]> {
   const { listed = [] } = await sizes.policyOf({

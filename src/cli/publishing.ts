@@ -10,9 +10,9 @@ import {
   type SharingRules,
 } from '../avatar/shared-copies.ts';
 import { entityTag } from '../avatar/variant.ts';
-import { AvatarError } from '../errors.ts';
 import type { CurrentAvatar } from '../locator/walk.ts';
 import type { VariantStore } from '../variants/store.ts';
+import { missingUnder } from './original.ts';
 import { type Parts, RENDERED_WITHIN_MS } from './parts.ts';
 
 export type PublishingParts = Pick<Parts, 'originals' | 'vectors' | 'inspector' | 'renderer'> & {
@@ -130,7 +130,7 @@ export class Publisher {
     const isWhole = copies.every((copy) => originalOf(copy) === madeFrom);
     const ifNoneMatch = isWhole ? madeFrom : undefined;
     const original = await this.#parts.originals.read(keys, { signal, ifNoneMatch });
-    if (original === undefined) throw new AvatarError('avatar_missing');
+    if (original === undefined) throw missingUnder(keys);
     if (original === 'unchanged') return original;
     return { ...original, lastModified: lastModified ?? original.lastModified };
   }

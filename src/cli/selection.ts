@@ -19,12 +19,24 @@ export function readSelection(values: Values): Selection {
   return { site: values.text('site'), user: values.text('user'), since: values.date('since') };
 }
 
-/** @throws UsageError when there is no such site */
-export async function openWalk(config: Config, selection: Selection): Promise<Walk> {
+/** The host of all avatars that are served, where there is but one. */
+export function onlyHostOf({ hosts }: Pick<Config, 'hosts'>): string | undefined {
+  return hosts?.size === 1 ? [...hosts][0] : undefined;
+}
+
+/**
+ * @param host that of avatars that don't tell theirs
+ * @throws UsageError when there is no such site
+ */
+export async function openWalk(
+  config: Config,
+  selection: Selection,
+  host = onlyHostOf(config),
+): Promise<Walk> {
   const { locator, originals } = config;
   if (locator.kind === 'template') {
     const listings = await openListings(config);
-    return createTemplateWalk({ templates: locator.templates, listings, selection });
+    return createTemplateWalk({ templates: locator.templates, listings, selection, host });
   }
   const names = locator.sites.sites.map(({ name }) => name);
   if (selection.site !== undefined && !names.includes(selection.site)) {
@@ -32,7 +44,7 @@ export async function openWalk(config: Config, selection: Selection): Promise<Wa
   }
   const { createDiscourseWalk } = await import('../locator/discourse/walk.ts');
   const rules = discourseKeyRules({ originals }, locator.localPrefix);
-  return createDiscourseWalk({ sites: locator.sites, ...rules, selection });
+  return createDiscourseWalk({ sites: locator.sites, ...rules, selection, host });
 }
 
 async function openListings(config: Config): Promise<Listing[]> {

@@ -7,13 +7,16 @@ import type { Locator } from '../avatar/ports.ts';
 import type { AvatarRequest } from '../avatar/request.ts';
 import { hasPlainSegments } from '../keys.ts';
 
+/** What of a request its keys are made of. */
+export type AvatarName = Pick<AvatarRequest, 'host' | 'user' | 'id'>;
+
 const PLACEHOLDERS = {
   host: (request) => request.host,
   user: (request) => request.user,
   id: (request) => request.id,
   upload: (request) => request.id.split('_')[0] ?? '',
   version: (request) => request.id.split('_')[1] ?? '',
-} as const satisfies Record<string, (request: AvatarRequest) => string>;
+} as const satisfies Record<string, (request: AvatarName) => string>;
 
 type Placeholder = keyof typeof PLACEHOLDERS;
 type Piece = { readonly text: string } | { readonly placeholder: Placeholder };
@@ -52,14 +55,19 @@ export function parseTemplates(text: string): KeyTemplate[] | { error: string } 
 export function createTemplateLocator(templates: readonly KeyTemplate[]): Locator {
   return {
     locate: (request) => {
-      // `{user}` alone is never `..`, but `{user}{version}` of `.` and `.` style pieces could be.
-      const keys = templates.map((template) => fill(template, request)).filter(hasPlainSegments);
+      const keys = keysOf(templates, request);
       return Promise.resolve(keys.length === 0 ? { kind: 'missing' } : { kind: 'at', keys });
     },
   };
 }
 
-function fill(template: KeyTemplate, request: AvatarRequest): string {
+/** Where the original of an avatar may be, one key an alternative. */
+export function keysOf(templates: readonly KeyTemplate[], request: AvatarName): string[] {
+  // `{user}` alone is never `..`, but `{user}{version}` of `.` and `.` style pieces could be.
+  return templates.map((template) => fill(template, request)).filter(hasPlainSegments);
+}
+
+function fill(template: KeyTemplate, request: AvatarName): string {
   return template
     .map((piece) => ('text' in piece ? piece.text : PLACEHOLDERS[piece.placeholder](request)))
     .join('');

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { createFolder } from '../support/app.ts';
 import { card } from '../support/cards.ts';
 import { linesOf, type Ran, runCommand } from '../support/commands.ts';
 import {
@@ -122,6 +123,35 @@ describe('an outage of the originals', () => {
     expect(ran.code).toBe(1);
     expect(rowsOf('refused')).toEqual([
       expect.stringMatching(/^a\.org,bob,1,originals_access_denied,/),
+    ]);
+  });
+});
+
+describe('an avatar with several keys', () => {
+  it('is broken when the first that is there is, and counts once', async () => {
+    const nothing = Buffer.from('nothing');
+    const originals = await createFolder({
+      // In the order of keys what requests get last comes first.
+      'b/a.org/amy/1': picture,
+      'a/a.org/amy/1': nothing,
+      'b/a.org/bob/1': nothing,
+      'a/a.org/bob/1': picture,
+      'a/a.org/eve/1': nothing,
+      'b/a.org/huge/1': Buffer.alloc(1024 * 1024 + 1),
+      'a/a.org/huge/1': picture,
+    });
+    const ran = await audit('keys', {
+      AVATAR_LOCATOR: 'template:b/{host}/{user}/{id}|a/{host}/{user}/{id}',
+      AVATAR_ORIGINALS: `file:${originals.directory}`,
+      AVATAR_MAX_ORIGINAL_MB: '1',
+    });
+    await originals.remove();
+    expect(linesOf(ran).at(-1)).toMatchObject({ checked: 4, broken: 3, passedOver: 3 });
+    const found = rowsOf('keys').map((row) => row.split(','));
+    expect(found.map((cells) => [cells[1], cells[3], cells.at(-1)])).toEqual([
+      ['eve', 'original_not_an_image', 'a/a.org/eve/1'],
+      ['bob', 'original_not_an_image', 'b/a.org/bob/1'],
+      ['huge', 'original_too_large', 'b/a.org/huge/1'],
     ]);
   });
 });

@@ -1,11 +1,8 @@
-import { HeadObjectCommand, type HeadObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { startApp, type TestApp } from '../support/app.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { card } from '../support/cards.ts';
-import { linesOf, type Ran, runCommand, startCommand } from '../support/commands.ts';
+import { linesOf, startCommand } from '../support/commands.ts';
 import {
   discourseSchema,
   insertUpload,
@@ -13,61 +10,20 @@ import {
   storedKey,
 } from '../support/discourse-database.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
-import { connectS3, type TestS3 } from '../support/s3-server.ts';
+import { openPublishing, type Publishing, rendersOf } from './publish.fixture.ts';
 
-let s3: TestS3;
-let folder: string;
-let bucket: string;
-const apps: TestApp[] = [];
-let runs = 0;
+let place: Publishing;
+let variablesFor: Publishing['variablesFor'];
+let put: Publishing['put'];
+let publish: Publishing['publish'];
+let start: Publishing['start'];
 
 beforeAll(async () => {
-  s3 = await connectS3(inject('s3'));
-  process.env['AWS_ACCESS_KEY_ID'] = s3.accessKeyId;
-  process.env['AWS_SECRET_ACCESS_KEY'] = s3.secretAccessKey;
-  folder = await mkdtemp(join(tmpdir(), 'avatar-publish-'));
-  bucket = await s3.createBucket('publish');
+  place = await openPublishing();
+  ({ variablesFor, put, publish, start } = place);
 });
 
-afterAll(async () => {
-  await Promise.all(apps.map((app) => app.close()));
-  await s3.stop();
-  await rm(folder, { recursive: true, force: true });
-});
-
-function rendersOf(app: TestApp): Promise<number> {
-  return app.metric('avatar_rendered_variants_total');
-}
-
-function storeOf(path: string): string {
-  return `s3://${bucket}/${path}?region=us-east-1&endpoint=${s3.endpoint}`;
-}
-
-/** Each test has places of its own. */
-function variablesFor(name: string): Record<string, string> {
-  return {
-    AVATAR_ORIGINALS: storeOf(`${name}-originals`),
-    AVATAR_VARIANTS: storeOf(`${name}-variants`),
-    AVATAR_SIZES: '24 48 96',
-    AVATAR_RENDERS: '1',
-  };
-}
-
-async function put(name: string, key: string, bytes: Buffer): Promise<void> {
-  await s3.put(bucket, `${name}-originals/${key}`, bytes);
-}
-
-async function publish(variables: Record<string, string>, ...args: string[]): Promise<Ran> {
-  runs += 1;
-  const state = join(folder, `${runs}.state`);
-  return await runCommand(['publish', '--json', '--state', state, ...args], variables);
-}
-
-async function start(variables: Record<string, string>): Promise<TestApp> {
-  const app = await startApp(variables);
-  apps.push(app);
-  return app;
-}
+afterAll(() => place.close());
 
 describe('publish', () => {
   it('makes every listed size, so that a service started later renders none', async () => {
@@ -104,7 +60,7 @@ describe('publish', () => {
     // For who serves the bucket itself, with no service behind it.
     for (const size of [24, 48, 96]) {
       const key = `all-variants/user_avatar/example.org/amy/${size}/1.png`;
-      expect(await describeObject(key)).toMatchObject({
+      expect(await place.object(key)).toMatchObject({
         ContentType: 'image/png',
         CacheControl: 'public, max-age=31536000, immutable',
       });
@@ -152,7 +108,7 @@ describe('publish', () => {
     for (let user = 0; user < users; user += 1) {
       await put('killed', `example.org/user${user}/1`, picture);
     }
-    const state = join(folder, 'killed.state');
+    const state = join(place.folder, 'killed.state');
     const args = ['publish', '--json', '--sizes', '24', '--state', state];
     const given = { ...s3Variables(), ...variables };
     const running = startCommand([...args, '--rate', '25'], given);
@@ -221,19 +177,11 @@ describe('publish of a Discourse forum', () => {
   });
 });
 
-async function describeObject(Key: string): Promise<HeadObjectCommandOutput> {
-  const credentials = { accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey };
-  const { endpoint } = s3;
-  const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
-  return await client
-    .send(new HeadObjectCommand({ Bucket: bucket, Key }))
-    .finally(() => client.destroy());
-}
-
 const POLL = { timeout: 30_000, interval: 20 };
 
 function s3Variables(): Record<string, string> {
-  return { AWS_ACCESS_KEY_ID: s3.accessKeyId, AWS_SECRET_ACCESS_KEY: s3.secretAccessKey };
+  const { accessKeyId, secretAccessKey } = place.s3;
+  return { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
 }
 
 async function visitedIn(file: string): Promise<number> {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createTemplateWalk } from '../../src/locator/template-walk.ts';
-import { parseTemplates } from '../../src/locator/template.ts';
+import { parseAvatarPath } from '../../src/avatar/request.ts';
+import { createTemplateLocator, parseTemplates } from '../../src/locator/template.ts';
 import type { Selection, Step } from '../../src/locator/walk.ts';
 import type { Listing } from '../../src/originals/listing.ts';
 
@@ -20,11 +21,13 @@ async function walk(
   keys: string[],
   selection: Selection = {},
   asked: string[] = [],
+  host?: string,
 ): Promise<Step[]> {
   const templates = parseTemplates(template);
   if ('error' in templates) throw new Error(templates.error);
   const steps: Step[] = [];
-  const walked = createTemplateWalk({ templates, listings: [listing(keys, asked)], selection });
+  const listings = [listing(keys, asked)];
+  const walked = createTemplateWalk({ templates, listings, selection, host });
   for await (const step of walked.steps(undefined, new AbortController().signal)) steps.push(step);
   return steps;
 }
@@ -57,6 +60,46 @@ describe('the walk by a template', () => {
       [undefined, 'bob', '2_1'],
       [undefined, '', '7'],
       undefined,
+    ]);
+  });
+
+  it('knows where a request looks for the original of a key it came upon, in the same order', async () => {
+    const template =
+      'b/{host}/{user}/{upload}.png|a/{host}/{user}/{id}|c/{user}/{upload}_{version}';
+    const templates = parseTemplates(template);
+    if ('error' in templates) throw new Error(templates.error);
+    const locator = createTemplateLocator(templates);
+    const signal = new AbortController().signal;
+    const keys = ['a/h.org/amy/5_2', 'b/h.org/amy/5.png', 'c/amy/5_2'];
+    const steps = await walk(template, keys, {}, [], 'h.org');
+    expect(steps).toHaveLength(3);
+    for (const { avatar, mark } of steps) {
+      const { user = '', id = '' } = avatar ?? {};
+      const path = `h.org/${user}/48/${id}.png`;
+      const whereabouts = await locator.locate(parseAvatarPath(path), signal);
+      expect(whereabouts).toMatchObject({ kind: 'at', keys: avatar?.keys });
+      expect(avatar).toMatchObject({ host: 'h.org', met: { key: mark } });
+    }
+    expect(steps[0]?.avatar?.keys).toEqual(['b/h.org/amy/5.png', 'a/h.org/amy/5_2', 'c/amy/5_2']);
+    // `{upload}` is met as an avatar without a version, which is another address.
+    expect(steps.map(({ avatar }) => avatar?.id)).toEqual(['5_2', '5', '5_2']);
+    expect(steps.map(({ avatar }) => avatar?.met?.sooner)).toEqual([[], [], ['a/h.org/amy/5_2']]);
+    // Where nothing tells the host, what needs it is left out.
+    const [, , third] = await walk(template, keys);
+    expect(third?.avatar).toMatchObject({ host: undefined, keys: ['c/amy/5_2'] });
+  });
+
+  it('passes a key no address leads to, though it looks like one', async () => {
+    const steps = await walk('{user}/{id}/{upload}', ['amy/5_2/5', 'amy/5_2/7']);
+    expect(steps.map(({ avatar }) => avatar?.id)).toEqual(['5_2', undefined]);
+  });
+
+  it("takes a key's own host before the one that was said", async () => {
+    const template = 'h/{host}/{user}/{id}|u/{user}/{id}';
+    const steps = await walk(template, ['h/a.org/amy/1', 'u/bob/1'], {}, [], 'b.org');
+    expect(steps.map(({ avatar }) => [avatar?.site, avatar?.host])).toEqual([
+      ['a.org', 'a.org'],
+      ['b.org', 'b.org'],
     ]);
   });
 

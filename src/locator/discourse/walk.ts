@@ -11,6 +11,8 @@ import { formatVersion } from './version.ts';
 export type DiscourseWalkOptions = SharedKeyRules & {
   readonly sites: Sites;
   readonly selection: Selection;
+  /** That of avatars whose site has none of its own. */
+  readonly host?: string | undefined;
   /** Rows of one query. */
   readonly pageSize?: number;
 };
@@ -22,7 +24,7 @@ const BEFORE_ALL = -(2 ** 53);
 
 /** @throws Error when there is no site of the name selected */
 export function createDiscourseWalk(options: DiscourseWalkOptions): Walk {
-  const { selection, pageSize = 1000 } = options;
+  const { selection, host, pageSize = 1000 } = options;
   const limits = { connections: 2, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
   const chosen = options.sites.sites.filter(
     ({ name }) => selection.site === undefined || name === selection.site,
@@ -42,15 +44,16 @@ export function createDiscourseWalk(options: DiscourseWalkOptions): Walk {
       const rows = await site.directory.read(CURRENT_AVATARS, [last, user, since, pageSize]);
       for (const row of rows) {
         last = numberIn(row, 'user_id');
-        yield { mark: markOf(site.name, last), avatar: toAvatar(site, row) };
+        yield { mark: markOf(site.name, last), avatar: toAvatar(site, row, host) };
       }
       if (rows.length < pageSize) return;
     }
   }
 
   return {
-    name: JSON.stringify([sites.map(({ name }) => name), user, since]),
+    name: JSON.stringify([sites.map(({ name }) => name), user, since, host]),
     tellsHosts: sites.every(({ hosts }) => hosts.length > 0),
+    tellsNames: true,
     async count(after) {
       const left = sitesFrom(sites, after);
       const counts = await Promise.all(
@@ -96,11 +99,15 @@ function markOf(site: string, user: number): string {
   return `${site} ${user}`;
 }
 
-function toAvatar({ name, hosts, rules }: OpenSite, row: Row): CurrentAvatar {
+function toAvatar(
+  { name, hosts, rules }: OpenSite,
+  row: Row,
+  given: string | undefined,
+): CurrentAvatar {
   const { username, url, created_ms: createdMs } = row;
   return {
     site: name,
-    host: hosts[0],
+    host: hosts[0] ?? given,
     user: typeof username === 'string' ? username : '',
     id: formatVersion(numberIn(row, 'upload')),
     keys: typeof url === 'string' ? keysOfUpload(url, rules) : [],

@@ -1,0 +1,46 @@
+/** The original of an avatar that a walk has come upon. */
+import type { Originals } from '../avatar/ports.ts';
+import { AvatarError } from '../errors.ts';
+import type { CurrentAvatar } from '../locator/walk.ts';
+
+/**
+ * Of an avatar's keys those that are to be read. What requests get may be under a key by which the walk
+ * meets the same avatar again.
+ * @returns undefined when it is: it is seen to there
+ * @throws AvatarError as `Originals.read` does, but for what it says of an original
+ */
+export async function keysLeft(
+  { keys, met }: CurrentAvatar,
+  originals: Originals,
+  signal: AbortSignal,
+): Promise<readonly string[] | undefined> {
+  const sooner = met?.sooner ?? [];
+  if (await isUnder(sooner, originals, signal)) return undefined;
+  return keys.filter((key) => !sooner.includes(key));
+}
+
+async function isUnder(
+  keys: readonly string[],
+  originals: Originals,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (keys.length === 0) return false;
+  try {
+    const found = await originals.read(keys, { signal });
+    if (found !== undefined && found !== 'unchanged') found.release?.();
+    return found !== undefined;
+  } catch (thrown) {
+    signal.throwIfAborted();
+    if (AvatarError.from(thrown).isVerdict) return true;
+    throw thrown;
+  }
+}
+
+/** That there is none under any of its keys. */
+export function missingUnder(keys: readonly string[]): AvatarError {
+  const detail =
+    keys.length === 0
+      ? 'the upload is gone, or its URL is no use'
+      : `in no store: ${keys.join(' ')}`;
+  return new AvatarError('avatar_missing', { detail });
+}

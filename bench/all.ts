@@ -1,12 +1,14 @@
 /** `npm run bench`: what matters in two minutes; with `--full` everything, into RESULTS.md. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { audit } from './audit.ts';
 import { flood } from './flood.ts';
 import { hits } from './hits.ts';
 import { hostile } from './hostile.ts';
 import { memory } from './memory.ts';
 import { misses } from './misses.ts';
 import { mixed } from './mixed.ts';
+import { publish } from './publish.ts';
 import { sizes } from './sizes.ts';
 import { start } from './start.ts';
 import { BENCH_FOLDER, runBench, writePlots } from './support/bench.ts';
@@ -15,7 +17,7 @@ import { renderReport, type Report, renderTable, targetTable } from './support/t
 
 const isFull = process.argv.includes('--full');
 const benches = isFull
-  ? { hits, misses, sizes, mixed, flood, hostile, start, memory }
+  ? { hits, misses, sizes, mixed, flood, hostile, start, memory, audit, publish }
   : { hits, misses, sizes, mixed, start };
 
 const machine = describeMachine();

@@ -45,5 +45,8 @@ export type Answer =
     }
   /** The copy with this tag still holds; nothing was rendered. */
   | { readonly kind: 'unchanged'; readonly etag: string }
-  /** Another size, or another upload: the client is sent there. */
-  | { readonly kind: 'elsewhere'; readonly request: AvatarRequest };
+  /** The client is sent there. */
+  | { readonly kind: 'elsewhere'; readonly request: AvatarRequest; readonly because: WhyElsewhere };
+
+/** What of the address is another: its size is not shown, or its upload is not the user's. */
+export type WhyElsewhere = 'size' | 'upload';

@@ -117,7 +117,9 @@ export class Pipeline {
     if (hosts?.has(request.host.toLowerCase()) === false) throw new AvatarError('host_not_served');
     if ('nobodys' in request) throw new AvatarError('avatar_missing');
     const size = chooseSize(await this.#parts.sizes.policyOf(request), request.size);
-    if (size !== request.size) return { kind: 'elsewhere', request: { ...request, size } };
+    if (size !== request.size) {
+      return { kind: 'elsewhere', request: { ...request, size }, because: 'size' };
+    }
 
     const { format: standard, keepsMotion } = this.#rules;
     const format = askedFormat(request.extension, caller.wish, standard, keepsMotion);
@@ -188,7 +190,11 @@ export class Pipeline {
           ? this.#answerShared(shared.variant, miss)
           : { kind: 'unchanged', etag: held?.tag ?? '' };
       case 'moved':
-        return { kind: 'elsewhere', request: { ...miss.request, id: found.id } };
+        return {
+          kind: 'elsewhere',
+          request: { ...miss.request, id: found.id },
+          because: 'upload',
+        };
       case 'missing':
         // Not remembered here: whom the locator asks, and how often, is its own affair.
         throw new AvatarError('avatar_missing');

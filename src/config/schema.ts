@@ -74,7 +74,7 @@ const PROPERTIES = {
     default: 300,
     minimum: 1,
     maximum: 86_400,
-    description: 'How long an answer of the database holds',
+    description: 'How long an answer of the database with an avatar holds',
   },
   AVATAR_NOT_FOUND_SECONDS: {
     type: 'integer',

@@ -6,7 +6,7 @@ import type { Pipeline } from '../avatar/pipeline.ts';
 import type { AddressGrammar } from '../avatar/ports.ts';
 import { clientOf } from './client.ts';
 import { parseIfNoneMatch } from './conditional.ts';
-import { CACHE_STATUS, type PictureHeaders, redirectHeaders, VARY } from './headers.ts';
+import { CACHE_STATUS, type PictureHeaders, VARY } from './headers.ts';
 import type { HitPath } from './hits.ts';
 import type { Negotiation } from './negotiation.ts';
 import { departureOf, pathAfter, sendPicture, sendStandIn, writeReply } from './pictures.ts';
@@ -85,7 +85,7 @@ function send(
       const location = `${redirectBase}${basePath}${grammar.format(answer.request)}`;
       request.outcome = { name: 'redirect' };
       // Everybody is sent to the same place.
-      writeReply(reply, 302, redirectHeaders(location));
+      writeReply(reply, 302, headers.ofRedirect(location, answer.because));
     }
   }
 }

@@ -1,15 +1,25 @@
 /** The headers of each kind of reply, in one place. */
+import type { WhyElsewhere } from '../avatar/answer.ts';
 import { mediaType } from '../avatar/formats.ts';
 import type { Variant } from '../avatar/ports.ts';
 
 export const CACHE_CONTROL = {
   /** The address names an upload, which never changes. */
   variant: 'public, max-age=31536000, immutable',
-  redirect: 'public, max-age=3600',
   /** Verdicts: the request or the original is at fault, and will be for a while. */
   verdict: 'public, max-age=600',
   failure: 'no-store',
 } as const;
+
+/**
+ * Sizes are a setting. Which upload is the current one may be different a second later, and be the one
+ * asked for: of two that were each kept as a redirect to the other, nobody would ever get out. Said, for
+ * a cache may make up a time where there is none, and NGINX shows what it kept once more after its time.
+ */
+const REDIRECT_CONTROL: Readonly<Record<WhyElsewhere, string>> = {
+  size: 'public, max-age=3600',
+  upload: 'no-cache',
+};
 
 /** Anybody may show an avatar; nobody may take it for anything else. */
 const SHARED = {
@@ -26,7 +36,7 @@ export type Headers = Readonly<Record<string, string | number>>;
 /** What differs between the forums whose addresses are served. */
 export type ReplyStyle = {
   readonly variantCacheControl: string;
-  /** On every picture. */
+  /** On every picture, and what leads to one. */
   readonly extra: Headers;
 };
 
@@ -59,6 +69,17 @@ export class PictureHeaders {
     return headers;
   }
 
+  ofRedirect(location: string, because: WhyElsewhere): Headers {
+    return {
+      location,
+      // Without it Node would send the nothing of GET in chunks, and HEAD without that header.
+      'content-length': 0,
+      'cache-control': REDIRECT_CONTROL[because],
+      ...SHARED,
+      ...this.#style.extra,
+    };
+  }
+
   /** Of a 304: what a cache needs to freshen its copy (RFC 9110, section 15.4.5). */
   ofUnchanged(etag: string): Headers {
     const { variantCacheControl, extra } = this.#style;
@@ -82,16 +103,6 @@ function describe({ format, bytes, lastModified }: Variant): Headers {
     // Never later than the reply itself (RFC 9110, section 8.8.2.1), as clocks of stores may have it.
     'last-modified': new Date(Math.min(lastModified.getTime(), Date.now())).toUTCString(),
     ...(format === 'svg' && VECTOR),
-  };
-}
-
-export function redirectHeaders(location: string): Headers {
-  // Without the length Node would send the nothing of GET in chunks, and HEAD without that header.
-  return {
-    location,
-    'content-length': 0,
-    'cache-control': CACHE_CONTROL.redirect,
-    ...SHARED,
   };
 }
 

@@ -4,7 +4,8 @@ import type { TestApp } from '../support/app.ts';
 import { ask, cacheStatus, type Nginx, nginxIsInstalled, startNginx } from '../support/nginx.ts';
 import { uncommentDiscourse } from '../support/nginx.ts';
 import { type Recorder, startRecorder } from '../support/recorder.ts';
-import { CDN, useForum, YEAR } from './fixture.ts';
+import { insertUpload, insertUser } from '../support/discourse-database.ts';
+import { avatar, CDN, see, type Seen, useForum, YEAR } from './fixture.ts';
 
 const IS_LIVE = nginxIsInstalled();
 if (!IS_LIVE && process.env['REQUIRE_NGINX'] === '1') {
@@ -13,7 +14,10 @@ if (!IS_LIVE && process.env['REQUIRE_NGINX'] === '1') {
 
 describe.runIf(IS_LIVE)('behind nginx', () => {
   const forum = useForum(
-    "INSERT INTO site_settings (name, data_type, value) VALUES ('login_required', 5, 't');\n",
+    "INSERT INTO site_settings (name, data_type, value) VALUES ('login_required', 5, 't');\n" +
+      [70, 71, 72].map((id) => insertUpload({ id })).join('') +
+      insertUser(70, 'carol', 71),
+    [70, 71, 72],
   );
   let app: TestApp;
   let discourse: Recorder;
@@ -104,6 +108,36 @@ describe.runIf(IS_LIVE)('behind nginx', () => {
     expect(headers.location).toBe(`${CDN}/user_avatar/default/bob/96/10_2.png`);
     expect(discourse.take()).toEqual([]);
   });
+
+  // Whoever uploads the same picture once more gets the upload it was before.
+  it('keeps no redirect to the current picture, which may be another by now', async () => {
+    const change = async (upload: number): Promise<unknown> =>
+      await forum().postgres.run(
+        `UPDATE users SET uploaded_avatar_id = ${upload} WHERE id = 70`,
+        'forum',
+      );
+    // 72 is asked for before it is anybody's.
+    expect(await follow(70)).toMatchObject(avatar(71, 48));
+    expect(await follow(72)).toMatchObject(avatar(71, 48));
+    for (const upload of [70, 72, 71, 70]) {
+      await change(upload);
+      await expect
+        .poll(() => follow(upload), { timeout: 10_000 })
+        .toMatchObject(avatar(upload, 48));
+    }
+  });
+
+  /** Carol's picture at the address of an upload, as a browser gets it by way of nginx. */
+  async function follow(upload: number): Promise<Seen> {
+    let path = `/user_avatar/default/carol/48/${upload}_2.png`;
+    for (let step = 0; step < 20; step += 1) {
+      const { status, headers, body } = await ask(nginx.port, path);
+      const seen = await see({ statusCode: status, headers, rawPayload: body });
+      if (status !== 302) return seen;
+      path = (seen.location ?? '').replace(CDN, '');
+    }
+    throw new Error(`too many redirects, the last to ${path}`);
+  }
 
   it('keeps what a name was asked for apart, in either letter case', async () => {
     const [upper, lower] = await Promise.all(

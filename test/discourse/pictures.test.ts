@@ -141,6 +141,8 @@ describe('every picture', () => {
     ['an avatar', 'bob/48/10_2'],
     ['a blank one', 'nobody/48/10_2'],
     ['a drawing', 'u102/48/102_2'],
+    ['a redirect to a size', 'bob/97/10_2'],
+    ['a redirect to an upload', 'bob/48/9999_2'],
   ])('case 39: may be read by any site: %s', async (_what, path) => {
     expect((await get(path, { host: 'cdn.example.org' })).headers).toMatchObject({
       'access-control-allow-origin': '*',

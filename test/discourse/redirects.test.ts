@@ -91,10 +91,11 @@ describe('who goes back to a former picture', () => {
 });
 
 describe('the target', () => {
-  it('is an avatar, and the redirect holds for an hour only', async () => {
+  it('is an avatar; a redirect holds for an hour to a size, and for now to an upload', async () => {
     const { location, cacheControl } = await ask('bob/97/9999');
     expect(cacheControl).toBe('public, max-age=3600');
     const second = await see(await app.server.inject((location ?? '').replace(CDN, '')));
+    expect(second.cacheControl).toBe('no-cache');
     const third = await see(await app.server.inject((second.location ?? '').replace(CDN, '')));
     expect(third).toMatchObject(avatar(10, 96));
   });

@@ -55,6 +55,12 @@ export interface DiscourseLocator extends Locator {
   close(): Promise<void>;
 }
 
+/**
+ * How long it is believed that another upload is the user's instead: the one asked for may be the next,
+ * and instances that differ about it send clients round in circles. Enough for the questions of a crowd.
+ */
+const MOVED_MS = 1000;
+
 export type OpenSite = Site & { readonly directory: Directory; readonly rules: KeyRules };
 
 export function createDiscourseLocator(options: DiscourseLocatorOptions): DiscourseLocator {
@@ -68,9 +74,10 @@ export function createDiscourseLocator(options: DiscourseLocatorOptions): Discou
     ),
     default: openDefault,
   };
+  const freshMs = { at: positiveMs, moved: MOVED_MS, missing: negativeMs } as const;
   const answers = new Answers<DiscourseWhereabouts>({
     max: options.maxAnswers ?? 20_000,
-    freshMs: ({ kind }) => (kind === 'missing' ? negativeMs : positiveMs),
+    freshMs: ({ kind }) => freshMs[kind],
     // A missing avatar is not given longer: whoever got it since would be shown without for as long
     // as CDNs keep that answer, while a 503 is tried again.
     staleMs: ({ kind }) => (kind === 'missing' ? 0 : staleMs),

@@ -115,6 +115,8 @@ async function openDiscourse(
     sizes: {
       policyOf: async ({ host }) => {
         if (sizes === 'any') return { unlisted };
+        // While they are not known, every size is one: what instances share is shown, and for the rest
+        // the database is needed anyway. From a size that is only guessed, clients would be sent back.
         return { listed: sizes ?? (await locator.sizesOf(host)), unlisted };
       },
     },

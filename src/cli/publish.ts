@@ -2,6 +2,7 @@
 import pino from 'pino';
 import { SMALLEST_SIZE } from '../avatar/request.ts';
 import { type Config, loadConfig } from '../config/load.ts';
+import { AvatarError } from '../errors.ts';
 import { type Forum, openForum } from '../forum.ts';
 import type { CurrentAvatar, Walk } from '../locator/walk.ts';
 import { PROFILE_VERSIONS } from '../render/profiles.ts';
@@ -145,7 +146,7 @@ async function sizesOf(
   { site, host, user, id }: NamedAvatar,
   { sizes }: Forum,
 ): Promise<readonly number[]> {
-  const { listed = [] } = await sizes.policyOf({
+  const { listed } = await sizes.policyOf({
     site,
     host,
     user,
@@ -153,6 +154,9 @@ async function sizesOf(
     size: SMALLEST_SIZE,
     extension: 'png',
   });
+  if (listed === undefined) {
+    throw new AvatarError('directory_unavailable', { detail: 'its sizes are not known yet' });
+  }
   return listed;
 }
 

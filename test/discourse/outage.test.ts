@@ -76,13 +76,39 @@ describe('a database that is down', () => {
     try {
       early = await start();
       expect(await ask(BOB, early)).toMatchObject({ status: 503, cacheControl: 'no-store' });
-      // Discourse's own sizes, until the forum can be asked for its.
-      expect(await ask('bob/97/10_2', early)).toMatchObject({ status: 302 });
       expect((await early.server.inject('/letter_avatar/bob/48/5_0.png')).statusCode).toBe(200);
     } finally {
       await postgres.restart();
     }
     await expect.poll(() => ask(BOB, early), { timeout: 10_000 }).toMatchObject(avatar(10, 48));
+  });
+
+  it('sends nobody to another size while it is not known which sizes the forum has', async () => {
+    const { postgres, start } = forum();
+    await postgres.run(
+      "INSERT INTO site_settings (name, data_type, value) VALUES ('avatar_sizes', 8, '45|90')",
+      'forum',
+    );
+    await postgres.kill();
+    let early: TestApp;
+    try {
+      early = await start();
+      for (const size of [45, 48, 97]) {
+        expect(await ask(`bob/${size}/10_2`, early)).toMatchObject({
+          status: 503,
+          cacheControl: 'no-store',
+        });
+      }
+    } finally {
+      await postgres.restart();
+    }
+    await expect
+      .poll(() => ask('bob/45/10_2', early), { timeout: 10_000 })
+      .toMatchObject(avatar(10, 45));
+    expect(await ask('bob/48/10_2', early)).toMatchObject(
+      elsewhere('/user_avatar/default/bob/45/10_2.png'),
+    );
+    await postgres.run("DELETE FROM site_settings WHERE name = 'avatar_sizes'", 'forum');
   });
 });
 

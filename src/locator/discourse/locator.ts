@@ -5,7 +5,7 @@ import { Answers } from './answers.ts';
 import { askableUpload, decide, type DiscourseWhereabouts, MISSING } from './decide.ts';
 import { Directory, type DirectoryOptions } from './directory.ts';
 import { type Site, siteOfHost, type Sites } from './sites.ts';
-import { DEFAULT_SIZES, parseSizes } from './sizes.ts';
+import { parseSizes } from './sizes.ts';
 import { type KeyRules, keysOfUpload } from './upload-url.ts';
 import { canBeAUsername, canonicalUser } from './username.ts';
 import { canonicalId, parseVersion } from './version.ts';
@@ -43,8 +43,11 @@ export interface DiscourseLocator extends Locator {
    * upload. For keys of variants.
    */
   identityOf(request: AvatarName): string;
-  /** The sizes a host's forum asks for, in the order of its setting; never throws. */
-  sizesOf(host: string): Promise<readonly number[]>;
+  /**
+   * The sizes a host's forum asks for, in the order of its setting; undefined while its database could
+   * never be asked. Never throws.
+   */
+  sizesOf(host: string): Promise<readonly number[] | undefined>;
   /** The name of the site that serves a host. */
   siteOf(host: string): string;
   /**
@@ -130,9 +133,8 @@ export function createDiscourseLocator(options: DiscourseLocatorOptions): Discou
           parseSizes(await directory.avatarSizes()),
         );
       } catch {
-        // The directory has reported it. The default is right for nearly every forum, and a wrong
-        // list only sends clients to sizes that are served as well.
-        return DEFAULT_SIZES;
+        // The directory has reported it.
+        return undefined;
       }
     },
 

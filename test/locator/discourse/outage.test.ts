@@ -118,11 +118,12 @@ describe('a database that is killed', () => {
     const { locator } = openLocator();
     try {
       await expect(locate(locator, 'zed', '10')).rejects.toMatchObject(UNAVAILABLE);
-      expect(await locator.sizesOf('default')).toStrictEqual(DEFAULT_SIZES);
+      expect(await locator.sizesOf('default')).toBeUndefined();
     } finally {
       await server.restart();
     }
     expect(await healed(locator, 'zed', '10')).toStrictEqual({ kind: 'missing' });
+    expect(await locator.sizesOf('default')).toStrictEqual(DEFAULT_SIZES);
   });
 
   it('leaves the sizes that were known', async () => {

@@ -114,7 +114,8 @@ export async function loadConfig(
         }
       : locator,
     hosts,
-    sizes,
+    // Discourse sends to a listed size only where the uploads are in S3: on its disk all are served.
+    sizes: sizes ?? (isDiscourse && isOnDisk(originals) ? 'any' : undefined),
     unlistedSize: environment.AVATAR_UNLISTED_SIZE,
     missing: environment.AVATAR_MISSING ?? (isDiscourse ? 'blank' : '404'),
     format: keepsMotion ? inMotion(format) : format,
@@ -137,6 +138,10 @@ export async function loadConfig(
       (name) => name.startsWith('AVATAR_') && !(name in EnvironmentSchema.properties),
     ),
   };
+}
+
+function isOnDisk(originals: readonly StoreAddress[]): boolean {
+  return originals.every(({ kind }) => kind === 'folder');
 }
 
 type FoundLocator =

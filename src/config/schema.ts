@@ -90,7 +90,8 @@ const PROPERTIES = {
   },
   AVATAR_SIZES: {
     type: 'string',
-    documentedDefault: 'any from 8 to 1000; with `discourse`, the forum’s own setting',
+    documentedDefault:
+      'any from 8 to 1000; with `discourse` and uploads in S3, the forum’s own setting',
     description: 'The sizes served, in pixels, separated by spaces, or `any`',
   },
   AVATAR_UNLISTED_SIZE: {

@@ -300,13 +300,27 @@ describe('AVATAR_LOCATOR=discourse', () => {
   const url = 'postgres://reader:hunter2@db/discourse';
 
   it('brings the defaults of Discourse', async () => {
-    const config = await loadConfig({ AVATAR_LOCATOR: 'discourse', AVATAR_DISCOURSE_URL: url });
+    const config = await loadConfig({
+      AVATAR_LOCATOR: 'discourse',
+      AVATAR_DISCOURSE_URL: url,
+      AVATAR_ORIGINALS: 's3://uploads file:/shared',
+    });
     expect(config).toMatchObject({
       locator: { kind: 'discourse', localPrefix: '', foundMs: 300_000, notFoundMs: 30_000 },
       missing: 'blank',
       format: 'original',
       sizes: undefined,
     });
+  });
+
+  it('serves every size of uploads that are all on disk, where none are listed', async () => {
+    const onDisk = {
+      AVATAR_LOCATOR: 'discourse',
+      AVATAR_DISCOURSE_URL: url,
+      AVATAR_ORIGINALS: 'file:/shared file:/former',
+    };
+    expect(await loadConfig(onDisk)).toMatchObject({ sizes: 'any' });
+    expect(await loadConfig({ ...onDisk, AVATAR_SIZES: '48' })).toMatchObject({ sizes: [48] });
   });
 
   it('leaves what is set as it is set', async () => {

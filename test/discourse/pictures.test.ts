@@ -250,10 +250,7 @@ describe('case 45: a forum that keeps uploads on its disk', () => {
       [`uploads/default/${storedKey(121)}`]: await pictureOf(121),
     });
     try {
-      const local = await forum().start({
-        AVATAR_ORIGINALS: `file:${folder.directory}`,
-        AVATAR_SIZES: 'any',
-      });
+      const local = await forum().start({ AVATAR_ORIGINALS: `file:${folder.directory}` });
       const ask = async (path: string) =>
         await see(await local.server.inject(`/user_avatar/default/${path}.png`));
       expect(await ask('u121/51/121')).toMatchObject(avatar(121, 51));

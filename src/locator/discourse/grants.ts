@@ -1,6 +1,6 @@
 /** Whether a database is Discourse's and lets us read what we need of it, for `doctor`. */
-import type { Directory, Row } from './directory.ts';
-import { GRANTS } from './statements.ts';
+import type { Directory } from './directory.ts';
+import { GRANTS, type Row } from './statements.ts';
 
 export type Grants = {
   readonly role: string;

@@ -10,6 +10,10 @@ export type Statement = {
   readonly text: string;
 };
 
+export type Values = ReadonlyArray<string | number | null>;
+
+export type Row = Readonly<Record<string, unknown>>;
+
 // The casts fix the result's types whatever the schema's are: a prepared statement whose types
 // change by a migration fails, and a bigint would come as text. Ownership is never uploads.user_id:
 // uploads are shared between users by their hash. `created_at` is UTC without saying so.

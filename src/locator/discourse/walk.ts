@@ -1,9 +1,8 @@
 /** Every avatar of a forum's users as of now, by its database, page by page. */
 import type { CurrentAvatar, Selection, Step, Walk } from '../walk.ts';
-import type { Row } from './directory.ts';
 import { openSite, type OpenSite, type SharedKeyRules } from './locator.ts';
 import type { Sites } from './sites.ts';
-import { COUNT_OF_CURRENT_AVATARS, CURRENT_AVATARS } from './statements.ts';
+import { COUNT_OF_CURRENT_AVATARS, CURRENT_AVATARS, type Row } from './statements.ts';
 import { keysOfUpload } from './upload-url.ts';
 import { canonicalUser } from './username.ts';
 import { formatVersion } from './version.ts';

@@ -339,6 +339,28 @@ describe('behind a pooler in transaction mode', () => {
     expect(pools).toHaveLength(2);
   });
 
+  it('fails none of those who wait for a connection when named statements are lost', async () => {
+    const pools: Pool[] = [];
+    const faults: AvatarError[] = [];
+    const directory = new Directory(
+      { site: 'default', database: '', onFault: (fault) => faults.push(fault) },
+      () => {
+        const connectionString = server.url('forum');
+        const pool = new Pool({ connectionString, max: 1, connectionTimeoutMillis: 2000 });
+        pools.push(pool);
+        return Promise.resolve(pool);
+      },
+    );
+    open.push(directory);
+    const entry = await directory.lookUp('bob', 10);
+    await pools[0]?.query('DEALLOCATE ALL');
+    const crowd = Array.from({ length: 40 }, () => directory.lookUp('bob', 10));
+    expect(await Promise.all(crowd)).toStrictEqual(crowd.map(() => entry));
+    expect(faults).toStrictEqual([]);
+    // Nothing is left of the former pool.
+    await expect.poll(() => pools.map(({ ended }) => ended)).toStrictEqual([true, false]);
+  });
+
   it('goes on without settings at log-in once they were refused', async () => {
     const gate = createServer((socket) => {
       socket.once('data', (startup) => {

@@ -40,15 +40,24 @@ type Known = {
 /** Names and values in turns, as Node sends them without looking twice. */
 type Prepared = { readonly whole: string[]; readonly unchanged: string[] };
 
-/** Addresses, of half a kilobyte each with all that is prepared. */
 const MOST_KNOWN = 20_000;
+/** What they take together, with all that is prepared: half a kilobyte each, of the usual length. */
+const MOST_BYTES = 10e6;
+/** Of an address beside the two texts it is in. */
+const OVERHEAD_BYTES = 360;
+/** A picture has any number of longer ones, which only who wants to fill this memory asks for. */
+const LONGEST_KNOWN = 300;
 
 export class HitPath {
   readonly #variants: VariantCache;
   readonly #headers: PictureHeaders;
   readonly #recorder: HitRecorder;
   readonly #negotiation: Negotiation;
-  readonly #known = new LRUCache<string, Known>({ max: MOST_KNOWN });
+  readonly #known = new LRUCache<string, Known>({
+    max: MOST_KNOWN,
+    maxSize: MOST_BYTES,
+    sizeCalculation: (_known, target) => OVERHEAD_BYTES + 2 * target.length,
+  });
   /** Weak: the cache decides how long a picture is kept. */
   readonly #prepared = new WeakMap<Variant, Prepared>();
   /** The same pictures at addresses where others are given others. */
@@ -72,7 +81,7 @@ export class HitPath {
    */
   remember(target: string, { key, picture }: Sent, wish?: Wish): void {
     // With a query it is the same picture, but anybody can make up queries without end.
-    if (target.includes('?')) return;
+    if (target.length > LONGEST_KNOWN || target.includes('?')) return;
     const known = this.#known.get(target);
     if (known === undefined) {
       const keys = wish === undefined ? key : new Map([[wish, key]]);

@@ -1,8 +1,18 @@
 /** The short way of hits, which only a real socket takes: compared with the long way, byte for byte. */
-import { get as httpGet, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { once } from 'node:events';
+import {
+  createServer,
+  get as httpGet,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { PictureHeaders, PLAIN_STYLE } from '../../src/http/headers.ts';
+import { HitPath } from '../../src/http/hits.ts';
+import { Negotiation } from '../../src/http/negotiation.ts';
+import { createMemoryVariants } from '../../src/variants/memory.ts';
 import { createFolder, startApp, type TestApp } from '../support/app.ts';
 import { card } from '../support/cards.ts';
 
@@ -30,9 +40,9 @@ afterAll(async () => {
 
 type Reply = { status: number | undefined; headers: IncomingHttpHeaders; body: Buffer };
 
-async function ask(path: string, headers = {}, method = 'GET'): Promise<Reply> {
+async function ask(path: string, headers = {}, method = 'GET', from = base): Promise<Reply> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    httpGet(`${base}${path}`, { headers, method }, resolve).once('error', reject);
+    httpGet(`${from}${path}`, { headers, method }, resolve).once('error', reject);
   });
   return { status: response.statusCode, headers: response.headers, body: await buffer(response) };
 }
@@ -98,5 +108,49 @@ describe('a hit by the short way', () => {
     expect((await ask(PATH, {}, 'OPTIONS')).status).toBe(204);
     expect((await ask(PATH, {}, 'DELETE')).status).toBe(405);
     expect((await ask(`${PATH}?x=1`)).status).toBe(200);
+  });
+});
+
+describe('the memory of addresses', () => {
+  /** The short way alone: what it does not know is 404. */
+  async function startShortWay() {
+    const variants = createMemoryVariants(1e6);
+    const bytes = await card(9, 9).png().toBuffer();
+    variants.set('key', { bytes, format: 'png', etag: 'a', lastModified: new Date(0) });
+    const recorder = { prepare: () => () => undefined };
+    const headers = new PictureHeaders(PLAIN_STYLE);
+    const hits = new HitPath(variants, headers, recorder, new Negotiation([]));
+    const server = createServer((request, response) => {
+      if (!hits.answer(request, response)) response.writeHead(404).end();
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const address = server.address();
+    const port = address !== null && typeof address === 'object' ? address.port : 0;
+    return {
+      remember: (target: string) => hits.remember(target, { key: 'key', picture: 'avatar' }),
+      status: async (target: string) =>
+        (await ask(target, {}, 'GET', `http://127.0.0.1:${port}`)).status,
+    };
+  }
+
+  const spelled = (number: number, length: number): string =>
+    `/user_avatar/h/bob/48/10${String(number).padStart(length - 28, 'x')}.png`;
+
+  it('is of thousands of the usual length', async () => {
+    const { remember, status } = await startShortWay();
+    for (let number = 0; number < 15_000; number += 1) remember(spelled(number, 70));
+    expect(await status(spelled(0, 70))).toBe(200);
+    expect(await status(spelled(14_999, 70))).toBe(200);
+  });
+
+  // One picture can be spelled in more ways than there is memory.
+  it('is bounded by their length, and of none that nobody needs', async () => {
+    const { remember, status } = await startShortWay();
+    for (let number = 0; number < 15_000; number += 1) remember(spelled(number, 300));
+    expect(await status(spelled(0, 300))).toBe(404);
+    expect(await status(spelled(14_999, 300))).toBe(200);
+    remember(spelled(0, 301));
+    expect(await status(spelled(0, 301))).toBe(404);
   });
 });

@@ -19,6 +19,8 @@ export type Forum = {
   readonly locator: Locator;
   readonly vectors: Vectors;
   readonly style: ReplyStyle;
+  /** The host whose addresses what is shown is shared under; undefined for none. */
+  readonly sharedHostOf: (host: string) => string | undefined;
   /** The failures for which a stand-in is shown, where one is configured. */
   readonly standInCodes: ReadonlySet<FaultCode>;
   /** By the first part of the path, how the rest of a letter's address is read. */
@@ -51,6 +53,7 @@ function openPlain({ sizes, unlistedSize, keepsMotion }: Config, locator: Locato
     locator,
     vectors: NO_VECTORS,
     style: PLAIN_STYLE,
+    sharedHostOf: (host) => host.toLowerCase(),
     standInCodes: new Set(['avatar_missing']),
     letterGrammars: {},
     close: () => Promise.resolve(),
@@ -123,6 +126,7 @@ async function openDiscourse(
     locator,
     vectors: HARMLESS_VECTORS,
     style: DISCOURSE_STYLE,
+    sharedHostOf: (host) => locator.sharedHostOf(host),
     standInCodes: new Set(DISCOURSE_STAND_INS),
     letterGrammars: {
       letter_avatar_proxy: letters.parseLetterProxyPath,

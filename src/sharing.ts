@@ -51,7 +51,10 @@ export async function openSharing(
   const copies = new SharedCopies(shared, {
     format: config.format,
     profiles: PROFILE_VERSIONS,
-    addressOf: (request) => forum.grammar.format(request),
+    addressOf: (request) => {
+      const host = forum.sharedHostOf(request.host);
+      return host === undefined ? undefined : forum.grammar.format({ ...request, host });
+    },
   });
   return {
     copies,

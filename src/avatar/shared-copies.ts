@@ -27,8 +27,8 @@ export type SharingRules = {
   readonly profiles: ProfileVersions;
   /** What a `.png` address gives. */
   readonly format: AskedFormat;
-  /** The canonical address, from `/user_avatar/` on. */
-  readonly addressOf: (request: AvatarRequest) => string;
+  /** The canonical address, from `/user_avatar/` on; undefined where it may be another's some day. */
+  readonly addressOf: (request: AvatarRequest) => string | undefined;
 };
 
 /** Where the variant is kept; undefined when it cannot be shared. */
@@ -36,8 +36,8 @@ export function keyOf(
   { request, format }: AskedVariant,
   { addressOf, format: plain }: Pick<SharingRules, 'addressOf' | 'format'>,
 ): string | undefined {
-  const host = request.host.toLowerCase();
-  return sharedKey(addressOf({ ...request, host }), format, plain);
+  const address = addressOf(request);
+  return address === undefined ? undefined : sharedKey(address, format, plain);
 }
 
 export function judge<Copy extends Omit<SharedVariant, 'bytes'>>(

@@ -11,7 +11,17 @@ import {
   insertUser,
   storedKey,
 } from '../support/discourse-database.ts';
-import { avatar, BLANK, elsewhere, pictureOf, see, type Seen, useForum } from './fixture.ts';
+import { openVariants } from '../variants/s3.fixture.ts';
+import {
+  avatar,
+  BLANK,
+  elsewhere,
+  pictureOf,
+  see,
+  type Seen,
+  storeOf,
+  useForum,
+} from './fixture.ts';
 
 const HOST = '//forum.s3.dualstack.eu-central-1.amazonaws.com';
 
@@ -30,6 +40,9 @@ type Headers = Readonly<Record<string, unknown>>;
 let folder: string;
 let app: TestApp;
 let variables: Record<string, string>;
+/** The variables for these forums, of which the first is the default one. */
+let withSites: (name: string, sites: readonly object[]) => Promise<Record<string, string>>;
+let databases: readonly (string | undefined)[];
 
 beforeAll(async () => {
   const { postgres, s3, bucket, start } = forum();
@@ -48,16 +61,19 @@ beforeAll(async () => {
   await s3.put(bucket, `moved/third/${storedKey(10)}`, await pictureOf(301));
 
   folder = await mkdtemp(join(tmpdir(), 'avatar-sites-'));
-  const file = join(folder, 'sites.json');
-  const sites = [
+  const { AVATAR_DISCOURSE_URL: _, ...rest } = forum().variables;
+  withSites = async (name, sites) => {
+    const file = join(folder, `${name}.json`);
+    await writeFile(file, JSON.stringify({ sites, default: 'first' }));
+    return { ...rest, AVATAR_DISCOURSE_URL: '', AVATAR_SITES: file };
+  };
+  databases = [first, second];
+  variables = await withSites('sites', [
     { name: 'first', hosts: ['one.example.org', 'www.one.example.org'], database: first },
     { name: 'second', hosts: ['two.example.org'], database: second },
     { name: 'third', hosts: ['three.example.org'], database: second, keyPrefix: 'moved/third' },
     { name: 'dead', hosts: ['dead.example.org'], database: 'postgres://x@127.0.0.1:1/none' },
-  ];
-  await writeFile(file, JSON.stringify({ sites, default: 'first' }));
-  const { AVATAR_DISCOURSE_URL: _, ...rest } = forum().variables;
-  variables = { ...rest, AVATAR_DISCOURSE_URL: '', AVATAR_SITES: file };
+  ]);
   app = await start(variables);
 });
 
@@ -154,6 +170,41 @@ describe('a host', () => {
       expect(await ask(host, 'bob/48/10_2')).toMatchObject(avatar(101, 48));
     },
   );
+
+  // What instances share is found by its address, whoever's that is later.
+  it('that no forum has shares the default one’s, not what another’s will be once it has it', async () => {
+    const { s3, bucket, start } = forum();
+    const AVATAR_VARIANTS = storeOf(s3, `${bucket}/variants`);
+    const path = (host: string): string => `user_avatar/${host}/bob/48/10_2.png`;
+    const [first, second] = databases;
+    const mine = { name: 'first', hosts: ['one.example.org'], database: first };
+    const before = await start({ ...(await withSites('before', [mine])), AVATAR_VARIANTS });
+    expect(await see(await before.server.inject(`/${path('late.example.org')}`))).toMatchObject(
+      avatar(101, 48),
+    );
+    // Closing writes what waits.
+    await before.close();
+
+    const store = openVariants(s3, bucket, { prefix: 'variants/' });
+    const { signal } = new AbortController();
+    const kept = ['one.example.org', 'late.example.org'].map((host) =>
+      store.describe(path(host), signal),
+    );
+    expect(await Promise.all(kept)).toMatchObject([{ variant: { format: 'png' } }, undefined]);
+    store.close();
+
+    const late = { name: 'late', hosts: ['late.example.org'], database: second };
+    const after = await start({
+      ...(await withSites('after', [mine, late])),
+      AVATAR_VARIANTS,
+      // Nobody can be asked whether a shared picture still is the one.
+      AVATAR_ORIGINALS: storeOf({ endpoint: 'http://127.0.0.1:1' }, 'nowhere'),
+    });
+    const statuses = ['one.example.org', 'late.example.org'].map(
+      async (host) => (await after.server.inject(`/${path(host)}`)).statusCode,
+    );
+    expect(await Promise.all(statuses)).toEqual([200, 503]);
+  });
 
   it('whose database is dead is answered 503, and the others go on', async () => {
     expect(await ask('dead.example.org', 'bob/48/10_2')).toMatchObject({

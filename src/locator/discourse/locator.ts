@@ -4,7 +4,7 @@ import type { AvatarRequest } from '../../avatar/request.ts';
 import { Answers } from './answers.ts';
 import { askableUpload, decide, type DiscourseWhereabouts, MISSING } from './decide.ts';
 import { Directory, type DirectoryOptions } from './directory.ts';
-import { type Site, siteOfHost, type Sites } from './sites.ts';
+import { sharedHostOf, type Site, siteOfHost, type Sites } from './sites.ts';
 import { parseSizes } from './sizes.ts';
 import { type KeyRules, keysOfUpload } from './upload-url.ts';
 import { canBeAUsername, canonicalUser } from './username.ts';
@@ -50,6 +50,8 @@ export interface DiscourseLocator extends Locator {
   sizesOf(host: string): Promise<readonly number[] | undefined>;
   /** The name of the site that serves a host. */
   siteOf(host: string): string;
+  /** As `sharedHostOf`. */
+  sharedHostOf(host: string): string | undefined;
   /**
    * Resolves when every site's database answers look-ups; within the time-outs, in any case.
    * @throws AvatarError `directory_unavailable`
@@ -139,6 +141,8 @@ export function createDiscourseLocator(options: DiscourseLocatorOptions): Discou
     },
 
     siteOf: (host) => siteOfHost(options.sites, host).name,
+
+    sharedHostOf: (host) => sharedHostOf(options.sites, host),
 
     async probe() {
       // Nobody's name: it is asked, uncached, what every look-up asks.

@@ -65,6 +65,22 @@ export function siteOfHost<S extends Site>(sites: Sites<S>, host: string): S {
   return sites.sites.find((site) => site.hosts.includes(name)) ?? sites.default;
 }
 
+/**
+ * The host whose addresses a picture is shared under. One that no site lists may be another site's some
+ * day, and what is there by then would be shown as that site's: so it is the first of the default site.
+ *
+ * @returns undefined when the default site lists none, and so cannot be told from a future one
+ */
+export function sharedHostOf(
+  { sites, default: standard }: Sites,
+  host: string,
+): string | undefined {
+  const name = host.toLowerCase();
+  const isSingle = sites.length === 1 && standard.hosts.length === 0;
+  if (isSingle || sites.some(({ hosts }) => hosts.includes(name))) return name;
+  return standard.hosts[0];
+}
+
 /** @param text the file's content; all that is wrong with it is reported at once */
 export function parseSites(text: string): ParsedSites {
   let document: unknown;

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   databaseUrlProblem,
   parseSites,
+  sharedHostOf,
   singleSite,
   siteOfHost,
 } from '../../../src/locator/discourse/sites.ts';
@@ -44,6 +45,23 @@ describe('the file of sites', () => {
       name: 'default',
       database: first.database,
     });
+  });
+
+  it('says under which host pictures are shared, which is never one that may be another’s', () => {
+    const shared = (sites: readonly object[], host: string): string | undefined => {
+      const parsed = parse({ sites, default: 'first' });
+      if (!parsed.ok) throw new Error(parsed.problems.join('\n'));
+      return sharedHostOf(parsed.sites, host);
+    };
+    const hosts = ['TWO.example.org', 'CDN.example.org', 'late.example.org'];
+    expect(hosts.map((host) => shared([first, second], host))).toStrictEqual([
+      'two.example.org',
+      'cdn.example.org',
+      'one.example.org',
+    ]);
+    expect(shared([first], 'late.example.org')).toBe('one.example.org');
+    expect(shared([{ ...first, hosts: [] }, second], 'late.example.org')).toBeUndefined();
+    expect(shared([{ ...first, hosts: [] }], 'Late.example.org')).toBe('late.example.org');
   });
 
   it('has all its mistakes reported at once', () => {

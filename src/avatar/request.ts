@@ -4,6 +4,7 @@
  */
 import { AvatarError } from '../errors.ts';
 import { type Extension, isExtension } from './formats.ts';
+import { percentDecoded } from './percent.ts';
 
 /** An avatar as it was asked for; every part has passed the grammar below. */
 export type AvatarRequest = {
@@ -87,13 +88,7 @@ function parseHost(text: string): string {
 }
 
 function parseUser(text: string): string {
-  let user: string;
-  try {
-    user = decodeURIComponent(text);
-  } catch (cause) {
-    // A lone %, or bytes that are no UTF-8.
-    throw invalid('user: percent-encoding', cause);
-  }
+  const user = percentDecoded(text);
   if (
     user === '' ||
     user === '.' ||
@@ -123,6 +118,6 @@ function parseFile(text: string): { id: string; extension: Extension } {
   return { id, extension };
 }
 
-function invalid(part: string, cause?: unknown): AvatarError {
-  return new AvatarError('path_invalid', { detail: `malformed avatar path: ${part}`, cause });
+function invalid(part: string): AvatarError {
+  return new AvatarError('path_invalid', { detail: `malformed avatar path: ${part}` });
 }

@@ -144,14 +144,15 @@ describe('what S3 is asked for', () => {
 describe('a name', () => {
   it.each([
     ['of 1,000 bytes', 'x'.repeat(1000)],
-    ['of 1,000 letters of three bytes', '%E6%BC%A2'.repeat(200)],
+    ['of 1,000 letters of three bytes', '%E6%BC%A2'.repeat(1000)],
+    ['of as many bytes as a request may have', 'x'.repeat(16_000)],
     ['with NUL', 'bob%00'],
     ['with a line break', 'bob%0A'],
     ['with a slash', 'bob%2F'],
+    // Nothing can be read from these: Rails answers 400.
     ['with half a surrogate pair, as UTF-8 has none', '%ED%A0%80', 404],
     ['of bytes that are no UTF-8', '%FF%FE', 404],
     ['with a lone percent sign', 'bob%', 404],
-    ['longer than any address', 'x'.repeat(3000), 404],
     ["that ends a text of SQL's", 'bob%27%20OR%20%271%27%3D%271'],
     ['that is a comment', 'bob%27--'],
     ['that is a statement', '%27%3B%20DROP%20TABLE%20users%3B--'],

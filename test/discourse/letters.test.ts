@@ -111,6 +111,13 @@ describe('a letter', () => {
     expect(reply.headers['etag']).toBe((await get(proxied('a', 360))).headers['etag']);
   });
 
+  it('is of a name of any length, with a version of any', async () => {
+    const name = '漢'.repeat(1000);
+    const url = `/letter_avatar/${encodeURIComponent(name)}/48/${'5'.repeat(3000)}.png`;
+    const letter = await get(proxied('漢', 48, hex(name)));
+    expect((await get(url)).rawPayload.equals(letter.rawPayload)).toBe(true);
+  });
+
   it('has the same headers for HEAD, and no body', async () => {
     const url = proxied('h', 73);
     const head = await app.server.inject({ method: 'HEAD', url });

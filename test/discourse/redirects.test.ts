@@ -43,6 +43,7 @@ describe('a size the forum does not show', () => {
     ['case 15: before it is asked whose the upload is', 'bob/97/9999', 'bob/96/9999_2'],
     ['case 22: the name in small letters, encoded', 'L%C3%B6we/97/20', 'l%C3%B6we/96/20_2'],
     ['leading zeros are none of a size', 'bob/0097/10', 'bob/96/10_2'],
+    ['however many', `bob/${'0'.repeat(40)}97/10`, 'bob/96/10_2'],
   ])('%s: %s is sent to %s', async (_case, path, target) => {
     expect(await ask(path)).toMatchObject(to(target));
   });

@@ -3,6 +3,7 @@
  * (else 404), and what passes them but can be nobody's (a size out of range, a version of the future,
  * an upload that is no number) is answered like a missing avatar. Pure.
  */
+import { percentDecoded } from '../../avatar/percent.ts';
 import { type AddressGrammar } from '../../avatar/ports.ts';
 import {
   type AvatarRequest,
@@ -14,49 +15,45 @@ import { AvatarError } from '../../errors.ts';
 import { canBeAUsername, canonicalUser } from './username.ts';
 import { formatVersion, parseVersion } from './version.ts';
 
-const ADDRESS =
-  /^(?<host>[\w.-]+)\/(?<user>[%\w.-]+)\/(?<size>\d+)\/(?<version>[^/.?]+)\.(?<extension>\w+)$/;
-/** Longer than any host, user name, number and version together. */
-const LONGEST_PATH = 2048;
+// Of any length, as long as a request may be: whatever is done with it takes a time that grows with it only.
+const ADDRESS = /^(?<host>[\w.-]+)\/(?<user>[%\w.-]+)\/(?<size>\d+)\/(?<version>[^/.?]+)\.png$/;
+const EXTENSION = 'png';
 
 /** @param siteOf the name of the site that serves a host */
 export function discourseGrammar(siteOf: (host: string) => string): AddressGrammar {
   return {
     parse(path): AvatarRequest | NobodysRequest {
-      const parts = path.length > LONGEST_PATH ? undefined : ADDRESS.exec(path)?.groups;
-      const { host, user: encoded, size: digits, version, extension } = parts ?? {};
+      const { host, user: encoded, size: digits, version } = ADDRESS.exec(path)?.groups ?? {};
       if (
         host === undefined ||
         encoded === undefined ||
         digits === undefined ||
-        version === undefined ||
-        extension !== 'png'
+        version === undefined
       ) {
         throw new AvatarError('path_invalid', { detail: 'not an avatar address of Discourse' });
       }
       const site = siteOf(host);
-      const user = canonicalUser(decoded(encoded));
-      const { upload, valid } = parseVersion(decoded(version));
-      const size = digits.length > 4 ? Infinity : Number(digits);
+      const user = canonicalUser(percentDecoded(encoded));
+      const { upload, valid } = parseVersion(percentDecoded(version));
+      const size = Number(digits);
       if (!valid || size < SMALLEST_SIZE || size > LARGEST_SIZE || !canBeAUsername(user)) {
-        return { nobodys: true, site, host, user, size: drawable(size), extension };
+        return { nobodys: true, site, host, user, size: drawable(size), extension: EXTENSION };
       }
-      return { site, host, user, size, id: formatVersion(upload), extension };
+      return { site, host, user, size, id: formatVersion(upload), extension: EXTENSION };
     },
 
     format({ host, user, size, id }) {
-      return `/user_avatar/${host}/${encodeURIComponent(user)}/${size}/${id}.png`;
+      return `/user_avatar/${host}/${percentEncoded(user)}/${size}/${id}.png`;
     },
   };
 }
 
-/** What is no UTF-8 is nobody's name and no number. */
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return '';
-  }
+/** With nothing but what the grammar takes in a name. */
+function percentEncoded(user: string): string {
+  return encodeURIComponent(user).replace(
+    /[!'()*~]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }
 
 function drawable(size: number): number {

@@ -1,5 +1,6 @@
 /** The addresses of letter avatars in Discourse: two routes, one meaning. Pure. */
-import { type LetterRequest, NOBODY } from '../../avatar/letter.ts';
+import type { LetterRequest } from '../../avatar/letter.ts';
+import { percentDecoded } from '../../avatar/percent.ts';
 import { SMALLEST_SIZE } from '../../avatar/request.ts';
 import { AvatarError } from '../../errors.ts';
 import { colourOf, letterOf, rgbOf } from '../../letters/letter.ts';
@@ -9,8 +10,8 @@ import { canonicalUser } from './username.ts';
 const LARGEST_LETTER = 360;
 
 const BY_LETTER =
-  /^v[1-4]\/letter\/(?<letter>[^/?]{1,200})\/(?<colour>[0-9a-fA-F]{6})\/(?<size>\d{1,9})\.png$/;
-const BY_USER = /^(?<user>[^/?]{1,1000})\/(?<size>\d{1,9})\/[^/?]{1,200}\.png$/;
+  /^v[1-4]\/letter\/(?<letter>[^/?]+)\/(?<colour>[0-9a-fA-F]{6})\/(?<size>\d+)\.png$/;
+const BY_USER = /^(?<user>[^/?]+)\/(?<size>\d+)\/[^/?]+\.png$/;
 
 /**
  * @param path after `/letter_avatar_proxy/`: `v4/letter/a/aaaaaa/360.png`
@@ -20,7 +21,7 @@ export function parseLetterProxyPath(path: string): LetterRequest {
   const { letter, colour, size } = BY_LETTER.exec(path)?.groups ?? {};
   const rgb = rgbOf(colour ?? '');
   if (letter === undefined || size === undefined || rgb === undefined) throw invalid();
-  return { letter: letterOf(decoded(letter)), colour: rgb, size: letterSize(size) };
+  return { letter: letterOf(percentDecoded(letter)), colour: rgb, size: letterSize(size) };
 }
 
 /**
@@ -31,8 +32,7 @@ export function parseLetterProxyPath(path: string): LetterRequest {
 export function parseLetterPath(path: string): LetterRequest {
   const { user: encoded, size } = BY_USER.exec(path)?.groups ?? {};
   if (encoded === undefined || size === undefined) throw invalid();
-  const user = canonicalUser(decoded(encoded));
-  if (user === '') return { ...NOBODY, size: letterSize(size) };
+  const user = canonicalUser(percentDecoded(encoded));
   return { letter: letterOf(user), colour: colourOf(user), size: letterSize(size) };
 }
 
@@ -40,15 +40,6 @@ function letterSize(digits: string): number {
   const size = Number(digits);
   if (size < SMALLEST_SIZE) throw invalid();
   return Math.min(size, LARGEST_LETTER);
-}
-
-/** What is no UTF-8 has no letter. */
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return '';
-  }
 }
 
 function invalid(): AvatarError {

@@ -10,6 +10,9 @@ export type LetterRequest = {
   readonly size: number;
 };
 
+/** Larger ones are given in this size, as by Discourse: it can be shown in any. */
+export const LARGEST_DRAWING = 360;
+
 /** The neutral grey behind the silhouette of nobody in particular. */
 export const NOBODY: Omit<LetterRequest, 'size'> = { letter: '', colour: [190, 195, 200] };
 

@@ -1,7 +1,7 @@
 /** What is shown where there is no avatar to show. */
 import type { AvatarError, FaultCode } from '../errors.ts';
 import { colourOf, letterOf } from '../letters/letter.ts';
-import { type LetterRequest, NOBODY } from './letter.ts';
+import { LARGEST_DRAWING, type LetterRequest, NOBODY } from './letter.ts';
 import type { AvatarRequest, NobodysRequest } from './request.ts';
 
 export type StandInPolicy = {
@@ -18,7 +18,8 @@ export function standInFor(
   error: AvatarError,
 ): LetterRequest | undefined {
   if (!policy.codes.has(error.code)) return undefined;
-  const { size, user } = request;
+  const { user } = request;
+  const size = Math.min(request.size, LARGEST_DRAWING);
   switch (policy.picture) {
     case '404':
       return undefined;

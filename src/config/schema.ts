@@ -107,7 +107,7 @@ const PROPERTIES = {
     documentedDefault: '`404`; `blank` with `discourse`',
     description:
       'What is answered where there is no avatar: a failure, a neutral silhouette, or the first ' +
-      'letter of the user name; the pictures with 200, for ten minutes',
+      'letter of the user name; the pictures with 200, for ten minutes, and of 360 pixels at most',
   },
   AVATAR_FORMAT: {
     type: 'string',

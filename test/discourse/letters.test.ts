@@ -204,6 +204,13 @@ describe('AVATAR_MISSING=letter', () => {
     expect(reply.rawPayload.equals(expected.rawPayload)).toBe(true);
   });
 
+  it('shows none that is larger than letters are', async () => {
+    const large = await forum().start({ AVATAR_MISSING: 'letter', AVATAR_SIZES: 'any' });
+    const reply = await get('/user_avatar/default/zed/1000/10_2.png', {}, large);
+    const expected = await get(proxied('z', 360, hex('zed')));
+    expect(reply.rawPayload.equals(expected.rawPayload)).toBe(true);
+  });
+
   it('shows the picture of nobody for a name without a letter', async () => {
     const reply = await get('/user_avatar/default/%00/48/10_2.png', {}, lettered);
     expect(await see(reply)).toMatchObject({ status: 200, cacheControl: TEN_MINUTES, width: 48 });

@@ -1,13 +1,10 @@
 /** The addresses of letter avatars in Discourse: two routes, one meaning. Pure. */
-import type { LetterRequest } from '../../avatar/letter.ts';
+import { LARGEST_DRAWING, type LetterRequest } from '../../avatar/letter.ts';
 import { percentDecoded } from '../../avatar/percent.ts';
 import { SMALLEST_SIZE } from '../../avatar/request.ts';
 import { AvatarError } from '../../errors.ts';
 import { colourOf, letterOf, rgbOf } from '../../letters/letter.ts';
 import { canonicalUser } from './username.ts';
-
-/** Larger ones are given in this size, as Discourse does. */
-const LARGEST_LETTER = 360;
 
 const BY_LETTER =
   /^v[1-4]\/letter\/(?<letter>[^/?]+)\/(?<colour>[0-9a-fA-F]{6})\/(?<size>\d+)\.png$/;
@@ -39,7 +36,7 @@ export function parseLetterPath(path: string): LetterRequest {
 function letterSize(digits: string): number {
   const size = Number(digits);
   if (size < SMALLEST_SIZE) throw invalid();
-  return Math.min(size, LARGEST_LETTER);
+  return Math.min(size, LARGEST_DRAWING);
 }
 
 function invalid(): AvatarError {

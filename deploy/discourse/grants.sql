@@ -28,7 +28,7 @@ ALTER ROLE avatar_proxy SET idle_in_transaction_session_timeout = '5s';
 
 GRANT USAGE ON SCHEMA public TO avatar_proxy;
 GRANT SELECT (id, username_lower, uploaded_avatar_id) ON public.users TO avatar_proxy;
-GRANT SELECT (id, url, extension, created_at) ON public.uploads TO avatar_proxy;
+GRANT SELECT (id, url, created_at) ON public.uploads TO avatar_proxy;
 GRANT SELECT (user_id, custom_upload_id, gravatar_upload_id) ON public.user_avatars TO avatar_proxy;
 
 DO $$

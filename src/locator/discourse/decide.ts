@@ -9,8 +9,6 @@ import { formatVersion, LARGEST_UPLOAD, type Version } from './version.ts';
 export type Upload = {
   /** Empty after an upload that failed. */
   readonly url: string;
-  /** As stored, without a dot: what the bytes are said to be. */
-  readonly extension: string | undefined;
   readonly createdAt: Date | undefined;
 };
 
@@ -22,14 +20,7 @@ export type DirectoryEntry = {
   readonly upload: Upload | undefined;
 };
 
-export type DiscourseWhereabouts =
-  | (Extract<Whereabouts, { kind: 'at' }> & {
-      /** What Discourse derives the media type from: `svg` is sent as an attachment, for one. */
-      readonly extension: string | undefined;
-    })
-  | Exclude<Whereabouts, { kind: 'at' }>;
-
-export const MISSING: DiscourseWhereabouts = { kind: 'missing' };
+export const MISSING: Whereabouts = { kind: 'missing' };
 
 /**
  * @param entry undefined when there is no such user
@@ -39,7 +30,7 @@ export function decide(
   entry: DirectoryEntry | undefined,
   version: Version,
   keysOf: (url: string) => readonly string[],
-): DiscourseWhereabouts {
+): Whereabouts {
   if (entry === undefined || !version.valid) return MISSING;
   const { upload, currentUpload } = entry;
   if (upload !== undefined) {
@@ -48,7 +39,6 @@ export function decide(
     return {
       kind: 'at',
       keys,
-      extension: upload.extension,
       ...(upload.createdAt === undefined ? {} : { lastModified: upload.createdAt }),
     };
   }

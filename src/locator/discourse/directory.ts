@@ -155,10 +155,9 @@ function toEntry(row: Row): DirectoryEntry {
 }
 
 function toUpload(row: Row): Upload {
-  const { url, extension, created_ms: createdMs } = row;
+  const { url, created_ms: createdMs } = row;
   return {
     url: typeof url === 'string' ? url : '',
-    extension: typeof extension === 'string' ? extension : undefined,
     createdAt:
       typeof createdMs === 'number' && Number.isFinite(createdMs) ? new Date(createdMs) : undefined,
   };

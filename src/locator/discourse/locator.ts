@@ -1,14 +1,14 @@
 /** Where avatars are, by Discourse's own database: whose upload an address means, and its keys. */
-import type { Locator } from '../../avatar/ports.ts';
+import type { Locator, Whereabouts } from '../../avatar/ports.ts';
 import type { AvatarRequest } from '../../avatar/request.ts';
 import { Answers } from './answers.ts';
-import { askableUpload, decide, type DiscourseWhereabouts, MISSING } from './decide.ts';
+import { askableUpload, decide, MISSING } from './decide.ts';
 import { Directory, type DirectoryOptions } from './directory.ts';
 import { sharedHostOf, type Site, siteOfHost, type Sites } from './sites.ts';
 import { parseSizes } from './sizes.ts';
 import { type KeyRules, keysOfUpload } from './upload-url.ts';
 import { canBeAUsername, canonicalUser } from './username.ts';
-import { canonicalId, parseVersion } from './version.ts';
+import { parseVersion } from './version.ts';
 
 type DirectoryLimits = Omit<DirectoryOptions, 'site' | 'database'>;
 
@@ -37,12 +37,7 @@ export type LookUpResult = 'found' | 'moved' | 'missing' | 'failed';
 export type AvatarName = Pick<AvatarRequest, 'host' | 'user' | 'id'>;
 
 export interface DiscourseLocator extends Locator {
-  locate(request: AvatarName, signal: AbortSignal): Promise<DiscourseWhereabouts>;
-  /**
-   * One text for all requests that mean the same picture, and never for two: of another site, user or
-   * upload. For keys of variants.
-   */
-  identityOf(request: AvatarName): string;
+  locate(request: AvatarName, signal: AbortSignal): Promise<Whereabouts>;
   /**
    * The sizes a host's forum asks for, in the order of its setting; undefined while its database could
    * never be asked. Never throws.
@@ -52,11 +47,6 @@ export interface DiscourseLocator extends Locator {
   siteOf(host: string): string;
   /** As `sharedHostOf`. */
   sharedHostOf(host: string): string | undefined;
-  /**
-   * Resolves when every site's database answers look-ups; within the time-outs, in any case.
-   * @throws AvatarError `directory_unavailable`
-   */
-  probe(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -80,7 +70,7 @@ export function createDiscourseLocator(options: DiscourseLocatorOptions): Discou
     default: openDefault,
   };
   const freshMs = { at: positiveMs, moved: MOVED_MS, missing: negativeMs } as const;
-  const answers = new Answers<DiscourseWhereabouts>({
+  const answers = new Answers<Whereabouts>({
     max: options.maxAnswers ?? 20_000,
     freshMs: ({ kind }) => freshMs[kind],
     // A missing avatar is not given longer: whoever got it since would be shown without for as long
@@ -118,14 +108,6 @@ export function createDiscourseLocator(options: DiscourseLocatorOptions): Discou
       });
     },
 
-    identityOf({ host, user, id }) {
-      return JSON.stringify([
-        siteOfHost(options.sites, host).name,
-        canonicalUser(user),
-        canonicalId(id),
-      ]);
-    },
-
     async sizesOf(host) {
       const { name, directory } = siteOfHost(open, host);
       try {
@@ -143,11 +125,6 @@ export function createDiscourseLocator(options: DiscourseLocatorOptions): Discou
     siteOf: (host) => siteOfHost(options.sites, host).name,
 
     sharedHostOf: (host) => sharedHostOf(options.sites, host),
-
-    async probe() {
-      // Nobody's name: it is asked, uncached, what every look-up asks.
-      await Promise.all(open.sites.map(({ directory }) => directory.lookUp('', 0)));
-    },
 
     async close() {
       const closing = open.sites.map(({ directory }) => directory.close());

@@ -26,7 +26,6 @@ const lookUp = (provided: { readonly join: string; readonly owns: string }): Sta
 SELECT cur.id::float8 AS current_upload,
        up.id IS NOT NULL AS found,
        up.url::text AS url,
-       up.extension::text AS extension,
        (extract(epoch FROM up.created_at) * 1000)::float8 AS created_ms
 FROM users u
 LEFT JOIN uploads cur ON cur.id = u.uploaded_avatar_id
@@ -107,7 +106,7 @@ SELECT current_user::text AS role,
          OR COALESCE(has_table_privilege(to_regclass('site_settings'), 'SELECT'), false)
          AS reads_sizes
 FROM (VALUES ('users', 'id'), ('users', 'username_lower'), ('users', 'uploaded_avatar_id'),
-             ('uploads', 'id'), ('uploads', 'url'), ('uploads', 'extension'), ('uploads', 'created_at'),
+             ('uploads', 'id'), ('uploads', 'url'), ('uploads', 'created_at'),
              ('user_avatars', 'user_id'), ('user_avatars', 'custom_upload_id'),
              ('user_avatars', 'gravatar_upload_id'),
              ('user_associated_accounts', 'avatar_upload_id')) wanted (relation, attribute)

@@ -1,7 +1,7 @@
 /**
  * Discourse's `:version` segment: `52330_2` is upload 52330, resized by the second of Discourse's
- * thumbnail algorithms. Everything a forum ever emitted must be read as Ruby reads it, because old
- * posts keep old addresses for ever. Pure.
+ * thumbnail algorithms; of those there have been, it makes no difference which is named. Everything a
+ * forum ever emitted must be read as Ruby reads it, because old posts keep old addresses for ever. Pure.
  */
 
 /** `OptimizedImage::VERSION`: what Discourse puts behind the upload in every address it emits. */
@@ -13,34 +13,20 @@ export const LARGEST_UPLOAD = 2 ** 31 - 1;
 export type Version = {
   /** May be negative or 0, and is at most `Number.MAX_SAFE_INTEGER`, however long the number was. */
   readonly upload: number;
-  /** Undefined when the address names none, which means the current one. */
-  readonly version: number | undefined;
   /** False: no forum has such an avatar, whoever the user is; the directory need not be asked. */
   readonly valid: boolean;
 };
 
 /** @param text the segment, percent-decoded; anything is accepted, as by Discourse */
 export function parseVersion(text: string): Version {
-  const [first = '', ...rest] = text.split('_');
+  const [first = '', version = ''] = text.split('_');
   const upload = rubyInteger(first);
-  // Ruby's split drops empty parts at the end, so `10_` names no version, but `10__2` names ''.
-  const named = rest.some((part) => part !== '');
-  const version = named ? rubyInteger(rest[0] ?? '') : undefined;
-  return { upload, version, valid: upload > 0 && (version ?? 0) <= THUMBNAIL_VERSION };
+  return { upload, valid: upload > 0 && rubyInteger(version) <= THUMBNAIL_VERSION };
 }
 
 /** The address of an upload as Discourse emits it, for redirects. */
 export function formatVersion(upload: number): string {
   return `${upload}_${THUMBNAIL_VERSION}`;
-}
-
-/**
- * One text for all addresses of the same picture: `10`, `10_1`, `10_2` and `10abc` are all `10`, and
- * whatever Discourse answers with its blank image is `0`, which is nobody's upload.
- */
-export function canonicalId(text: string): string {
-  const { upload, valid } = parseVersion(text);
-  return valid ? String(upload) : '0';
 }
 
 /**

@@ -8,7 +8,7 @@ import {
 import { parseVersion } from '../../../src/locator/discourse/version.ts';
 
 const createdAt = new Date('2024-02-29T12:34:56.789Z');
-const theirs: Upload = { url: '//b.s3.amazonaws.com/k.jpeg', extension: 'jpeg', createdAt };
+const theirs: Upload = { url: '//b.s3.amazonaws.com/k.jpeg', createdAt };
 const keysOf = (url: string): readonly string[] => [`key of ${url}`];
 
 function decided(entry: DirectoryEntry | undefined, id = '10_2') {
@@ -20,7 +20,6 @@ describe('the decision', () => {
     expect(decided({ currentUpload: 10, upload: theirs })).toStrictEqual({
       kind: 'at',
       keys: ['key of //b.s3.amazonaws.com/k.jpeg'],
-      extension: 'jpeg',
       lastModified: createdAt,
     });
   });

@@ -60,13 +60,12 @@ function openDirectory(
 }
 
 describe('a look-up', () => {
-  it('finds the user’s upload with its URL, its extension and its time in UTC', async () => {
+  it('finds the user’s upload with its URL and its time in UTC', async () => {
     const { directory } = openDirectory('forum');
     expect(await directory.lookUp('bob', 10)).toStrictEqual({
       currentUpload: 10,
       upload: {
         url: storedUrl(10),
-        extension: 'png',
         createdAt: new Date('2024-02-29T12:34:56.789Z'),
       },
     });
@@ -223,6 +222,7 @@ describe('the role of grants.sql', () => {
     ['whole users', 'SELECT * FROM users'],
     ['e-mail addresses', 'SELECT email FROM user_emails'],
     ['names of files', 'SELECT original_filename FROM uploads'],
+    ['what files are', 'SELECT extension FROM uploads'],
     ['tokens of log-in providers', 'SELECT credentials FROM user_associated_accounts'],
     ['settings', 'SELECT value FROM site_settings'],
     ['settings by name', "SELECT value FROM site_settings WHERE name = 'avatar_sizes'"],

@@ -94,7 +94,6 @@ describe('the Discourse locator', () => {
     expect(await locate(openLocator(), user, id)).toStrictEqual({
       kind: 'at',
       keys: [storedKey(upload)],
-      extension: 'png',
       lastModified: new Date('2024-02-29T12:34:56.789Z'),
     });
   });
@@ -167,32 +166,6 @@ describe('the Discourse locator', () => {
   });
 });
 
-describe('the identity of an avatar', () => {
-  it('is one for all addresses of a picture', () => {
-    const locator = openLocator({ sites: twoSites() });
-    const addresses = [
-      { host: 'one.example.org', user: 'bob', id: '10' },
-      { host: 'one.example.org', user: 'BOB', id: '10_1' },
-      { host: 'unknown.example.org', user: 'Bob', id: '10_2' },
-    ];
-    expect(new Set(addresses.map((address) => locator.identityOf(address))).size).toBe(1);
-  });
-
-  it('differs by site, user and upload', () => {
-    const locator = openLocator({ sites: twoSites() });
-    const bob = { host: 'one.example.org', user: 'bob', id: '10' };
-    const addresses = [
-      bob,
-      { ...bob, host: 'two.example.org' },
-      { ...bob, user: 'zed' },
-      { ...bob, id: '11' },
-      { ...bob, id: '10_3' },
-      { ...bob, user: 'bob","10' },
-    ];
-    expect(new Set(addresses.map((address) => locator.identityOf(address))).size).toBe(6);
-  });
-});
-
 describe('asking the database', () => {
   const ASKED = 'WHERE u.username_lower';
 
@@ -249,15 +222,6 @@ describe('asking the database', () => {
     await expect(left).rejects.toThrow('gone');
     await expect(locator.locate(request, leaving.signal)).rejects.toThrow('gone');
     expect(await stayed).toMatchObject({ kind: 'at' });
-  });
-
-  it('can be tried out', async () => {
-    await expect(openLocator().probe()).resolves.toBeUndefined();
-    const nowhere = openLocator({ sites: singleSite(server.url('nowhere')) });
-    await expect(nowhere.probe()).rejects.toMatchObject({
-      code: 'directory_unavailable',
-      detail: expect.stringContaining('no such database'),
-    });
   });
 });
 

@@ -1,7 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  canonicalId,
   formatVersion,
   LARGEST_UPLOAD,
   parseVersion,
@@ -44,12 +43,6 @@ describe('a version segment', () => {
     expect(parseVersion(text).valid).toBe(false);
   });
 
-  it('says whether a version was named', () => {
-    expect(parseVersion('10_1').version).toBe(1);
-    expect(parseVersion('10').version).toBeUndefined();
-    expect(parseVersion('10_').version).toBeUndefined();
-  });
-
   it.each(['99999999999999', '9223372036854775808', '9'.repeat(100_000)])(
     'case 10: a number beyond any upload stays one (%#)',
     (digits) => {
@@ -73,32 +66,7 @@ describe('a version segment', () => {
     );
     fc.assert(
       fc.property(fc.integer({ min: 1, max: LARGEST_UPLOAD }), (upload) => {
-        expect(parseVersion(formatVersion(upload))).toStrictEqual({
-          upload,
-          version: 2,
-          valid: true,
-        });
-      }),
-    );
-  });
-});
-
-describe('the canonical id', () => {
-  it('is one for all addresses of an upload', () => {
-    const ids = ['10', '10_0', '10_1', '10_2', '10abc', '0010_2', '10__'].map(canonicalId);
-    expect(new Set(ids)).toStrictEqual(new Set(['10']));
-  });
-
-  it('is nobody’s upload for what Discourse answers with its blank image', () => {
-    const ids = ['10_3', 'abc', '', '-10', '0'].map(canonicalId);
-    expect(new Set(ids)).toStrictEqual(new Set(['0']));
-  });
-
-  it('is its own canonical id', () => {
-    fc.assert(
-      fc.property(fc.string(), (text) => {
-        const id = canonicalId(text);
-        expect(canonicalId(id)).toBe(id);
+        expect(parseVersion(formatVersion(upload))).toStrictEqual({ upload, valid: true });
       }),
     );
   });

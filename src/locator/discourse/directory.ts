@@ -7,10 +7,10 @@ import { type Connect, type ConnectionOptions, Connections, openPool } from './c
 import type { DirectoryEntry, Upload } from './decide.ts';
 import { directoryFault, isOutage, sqlState } from './faults.ts';
 import {
-  COLUMN,
   GRANTED_SIZES,
   LOOK_UP,
   LOOK_UP_WITH_PROVIDED,
+  PROVIDED,
   type Row,
   SIZES,
   type Statement,
@@ -108,7 +108,7 @@ export class Directory {
   #hasProvided(): Promise<boolean> {
     const now = performance.now();
     if (this.#provided === undefined || this.#provided.until <= now) {
-      const present = this.#query(COLUMN).then((rows) => rows.length > 0);
+      const present = this.#query(PROVIDED).then((rows) => rows.length > 0);
       this.#provided = { present, until: now + this.#columnsMs };
       present.catch(() => {
         this.#provided = undefined;

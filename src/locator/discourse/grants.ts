@@ -14,13 +14,14 @@ export type Grants = {
   readonly mayWrite: boolean;
 };
 
-const PROVIDED = 'user_associated_accounts.avatar_upload_id';
+/** The table of the pictures of log-in providers; it has none before Discourse's upgrade of 2026. */
+const ACCOUNTS = 'user_associated_accounts';
 
 /** @throws AvatarError `directory_unavailable` */
 export async function examineGrants(directory: Directory): Promise<Grants> {
   const rows = await directory.read(GRANTS);
-  const needed = rows.filter((row) => nameOf(row) !== PROVIDED);
-  const provided = rows.find((row) => nameOf(row) === PROVIDED);
+  const needed = rows.filter(({ relation }) => relation !== ACCOUNTS);
+  const provided = rows.filter(({ relation }) => relation === ACCOUNTS);
   const [first] = rows;
   return {
     role: String(first?.['role']),
@@ -28,7 +29,9 @@ export async function examineGrants(directory: Directory): Promise<Grants> {
     unreadable: needed
       .filter(({ present, readable }) => present === true && readable !== true)
       .map(nameOf),
-    unreadableProvided: provided?.['present'] === true && provided['readable'] !== true,
+    unreadableProvided:
+      provided.every(({ present }) => present === true) &&
+      provided.some(({ readable }) => readable !== true),
     readsSizes: first?.['reads_sizes'] === true,
     mayWrite: rows.some(({ writable }) => writable === true),
   };

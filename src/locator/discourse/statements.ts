@@ -53,11 +53,15 @@ LEFT JOIN LATERAL (
   owns: ' OR provided.own',
 });
 
-/** Gives a row when the pictures of log-in providers can be looked up: the column is seen granted. */
-export const COLUMN = named(`
+/**
+ * Gives a row when the pictures of log-in providers can be looked up. Only columns are seen of which
+ * something is granted; with one of the two each look-up would be refused.
+ */
+export const PROVIDED = named(`
 SELECT 1 FROM information_schema.columns
 WHERE table_schema = ANY (current_schemas(false))
-  AND table_name = 'user_associated_accounts' AND column_name = 'avatar_upload_id'`);
+  AND table_name = 'user_associated_accounts' AND column_name IN ('avatar_upload_id', 'user_id')
+HAVING count(DISTINCT column_name) = 2`);
 
 export const SIZES = named(
   `SELECT value::text AS value FROM site_settings WHERE name = 'avatar_sizes' LIMIT 1`,
@@ -109,7 +113,8 @@ FROM (VALUES ('users', 'id'), ('users', 'username_lower'), ('users', 'uploaded_a
              ('uploads', 'id'), ('uploads', 'url'), ('uploads', 'created_at'),
              ('user_avatars', 'user_id'), ('user_avatars', 'custom_upload_id'),
              ('user_avatars', 'gravatar_upload_id'),
-             ('user_associated_accounts', 'avatar_upload_id')) wanted (relation, attribute)
+             ('user_associated_accounts', 'avatar_upload_id'),
+             ('user_associated_accounts', 'user_id')) wanted (relation, attribute)
 LEFT JOIN pg_catalog.pg_class c ON c.oid = to_regclass(wanted.relation)
 LEFT JOIN pg_catalog.pg_attribute a
   ON a.attrelid = c.oid AND a.attname = wanted.attribute AND NOT a.attisdropped

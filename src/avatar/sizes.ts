@@ -2,7 +2,7 @@ import { AvatarError } from '../errors.ts';
 
 /** Which sizes are served. Without a list, every size the grammar allows. */
 export type SizePolicy = {
-  /** Ascending; never empty. */
+  /** Never empty. In the order of who listed them, which decides between two that are as near. */
   readonly listed?: readonly number[] | undefined;
   readonly unlisted: 'nearest' | 'reject';
 };
@@ -18,7 +18,10 @@ export function chooseSize(policy: SizePolicy, asked: number): number {
   return nearest(listed, asked);
 }
 
-/** A tie goes to the smaller size, as Discourse has it: 36 between 24 and 48 is 24. */
+/**
+ * A tie goes to the size listed first, as Discourse has it: to the smaller one in its own list, where 36
+ * between 24 and 48 is 24, and in ours, which are ascending.
+ */
 function nearest(listed: readonly number[], asked: number): number {
   return listed.reduce((best, size) =>
     Math.abs(size - asked) < Math.abs(best - asked) ? size : best,

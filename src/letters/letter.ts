@@ -1,5 +1,6 @@
 /** What a letter avatar shows, and in which colour: Discourse's own rules. Pure. */
 import { createHash } from 'node:crypto';
+import { downcase } from './downcase.ts';
 import { PALETTE } from './palette.ts';
 
 /** Red, green, blue; 0–255 each. */
@@ -48,10 +49,4 @@ function firstGrapheme(text: string): string {
   graphemes ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
   for (const { segment } of graphemes.segment(text)) return segment;
   return '';
-}
-
-// Ruby's: each character by itself. JavaScript's knows of a final sigma, which would give the many
-// Greek names that end in Σ another colour than Discourse does.
-function downcase(text: string): string {
-  return Array.from(text, (character) => character.toLowerCase()).join('');
 }

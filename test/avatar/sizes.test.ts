@@ -30,6 +30,10 @@ describe('the choice of a size', () => {
     expect(chooseSize({ listed, unlisted: 'nearest' }, asked)).toBe(chosen);
   });
 
+  it('is, on a tie, the one that comes first in a list of another order', () => {
+    expect(chooseSize({ listed: [48, 24], unlisted: 'nearest' }, 36)).toBe(48);
+  });
+
   it('is refused when unlisted sizes are', () => {
     expect(() => chooseSize({ listed, unlisted: 'reject' }, 97)).toThrow(
       expect.objectContaining({ code: 'size_not_served', status: 404 }),

@@ -1,4 +1,5 @@
 /** How Discourse compares user names. Pure. */
+import { downcase } from '../../letters/downcase.ts';
 
 /** `users.username_lower` is a `varchar(60)`: a longer name cannot be anybody's. */
 const LONGEST_USERNAME = 60;
@@ -7,12 +8,11 @@ const LONGEST_USERNAME = 60;
 const CONTROL = /[\u0000-\u001F\u007F-\u009F]/;
 
 /**
- * What `users.username_lower` holds for a name: Ruby's `downcase`. JavaScript's differs in one thing:
- * at the end of a word it makes `ς` of `Σ`, Ruby always makes `σ`. No Unicode normalisation: Discourse
- * has none here either, so that a name in another normal form is another name.
+ * What `users.username_lower` holds for a name. No Unicode normalisation: Discourse has none here
+ * either, so that a name in another normal form is another name.
  */
 export function canonicalUser(user: string): string {
-  return user.replaceAll('Σ', 'σ').toLowerCase();
+  return downcase(user);
 }
 
 /**

@@ -116,19 +116,26 @@ function centreOfGravity(mask: Uint8Array, size: number): { x: number; y: number
 
 function paint(mask: Uint8Array, colour: Rgb): Buffer {
   const pixels = Buffer.alloc(mask.length * 3);
-  const shades = colour.map(shadesTo);
-  let at = 0;
-  for (const ink of mask) {
-    for (const shade of shades) pixels[at++] = shade[ink] ?? 0;
+  const shades = shadesOf(colour);
+  // By numbers: iterators would make this the better part of drawing a large letter.
+  for (let pixel = 0, at = 0; pixel < mask.length; pixel++, at += 3) {
+    const shade = (mask[pixel] ?? 0) * 3;
+    pixels[at] = shades[shade] ?? 0;
+    pixels[at + 1] = shades[shade + 1] ?? 0;
+    pixels[at + 2] = shades[shade + 2] ?? 0;
   }
   return pixels;
 }
 
-/** From the background, uncovered, to the letter, fully covering: in whole numbers, so exact anywhere. */
-function shadesTo(background: number): Uint8Array {
+/**
+ * Red, green and blue for each amount of ink, from none, which is the background, to all there can be:
+ * in whole numbers, so exact anywhere.
+ */
+function shadesOf(colour: Rgb): Uint8Array {
   const whole = 255 * 255;
-  return Uint8Array.from({ length: 256 }, (_, ink) => {
-    const white = ink * OPACITY;
-    return Math.floor((background * (whole - white) + 255 * white + whole / 2) / whole);
-  });
+  const inks = Array.from({ length: 256 }, (_, ink) => ink * OPACITY);
+  const mixed = inks.flatMap((white) =>
+    colour.map((level) => Math.floor((level * (whole - white) + 255 * white + whole / 2) / whole)),
+  );
+  return Uint8Array.from(mixed);
 }

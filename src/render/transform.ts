@@ -7,6 +7,7 @@ import { isMoving } from '../avatar/formats.ts';
 import type { LetterPicture } from '../letters/draw.ts';
 import { enlarge } from './enlarge.ts';
 import { encode, fromPixels, readPixels } from './encode.ts';
+import { encodePng } from './png/encode.ts';
 import type { PictureOrder, VariantOrder } from './protocol.ts';
 
 /**
@@ -86,5 +87,7 @@ export async function encodeLetter(
   { pixels: data, width, height, channels }: LetterPicture,
   order: VariantOrder,
 ): Promise<Buffer> {
-  return await encode(fromPixels({ data, width, height, channels }), order);
+  const pixels = { data, width, height, channels };
+  // Pixels already: the way through sharp would take longer than encoding them.
+  return order.format === 'png' ? encodePng(pixels) : await encode(fromPixels(pixels), order);
 }

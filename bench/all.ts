@@ -5,6 +5,7 @@ import { audit } from './audit.ts';
 import { flood } from './flood.ts';
 import { hits } from './hits.ts';
 import { hostile } from './hostile.ts';
+import { letters } from './letters.ts';
 import { memory } from './memory.ts';
 import { misses } from './misses.ts';
 import { mixed } from './mixed.ts';
@@ -17,8 +18,8 @@ import { renderReport, type Report, renderTable, targetTable } from './support/t
 
 const isFull = process.argv.includes('--full');
 const benches = isFull
-  ? { hits, misses, sizes, mixed, flood, hostile, start, memory, audit, publish }
-  : { hits, misses, sizes, mixed, start };
+  ? { hits, misses, letters, sizes, mixed, flood, hostile, start, memory, audit, publish }
+  : { hits, misses, letters, sizes, mixed, start };
 
 const machine = describeMachine();
 const reports: Report[] = [];

@@ -42,6 +42,8 @@ const SUSPICIOUS_MS = 2000;
 const MEMORY_CAP_BYTES = 640e6;
 const MEMORY_KEPT_BYTES = 150e6;
 const RENDERS_PER_PROCESS = 5000;
+/** A hundred times what it takes a core that has nothing else to do. */
+const START_MS = 30_000;
 
 /** Pixels, mask and outlines of the largest letter. */
 const LETTER_BYTES = 8e6;
@@ -70,6 +72,7 @@ export class RenderPool implements Renderer {
       memoryCapBytes: MEMORY_CAP_BYTES,
       memoryKeptBytes: MEMORY_KEPT_BYTES,
       rendersPerProcess: RENDERS_PER_PROCESS,
+      startMs: START_MS,
     };
     this.#admission = new Admission({
       slots: settings.renderers,
@@ -112,7 +115,7 @@ export class RenderPool implements Renderer {
 
   /** Of the renderers, for those who watch or harm them. */
   get pids(): number[] {
-    return this.#seats.map((seat) => seat.pid).filter((pid) => pid !== undefined);
+    return this.#seats.flatMap((seat) => seat.pids);
   }
 
   reserve(turn: Turn, dueAt: number): Disposable {

@@ -30,37 +30,40 @@ type Pending = PromiseWithResolvers<Frame<RendererMessage>>;
 export class RenderProcess {
   /** Resolves when it can take orders; rejects with `RendererDied` when it ends before that. */
   readonly ready: Promise<void>;
+  /** Resolves when it takes no more orders: it was killed, or has ended. */
+  readonly unusable: Promise<void>;
   /** Resolves when it is gone, or should be: it was killed a while ago. */
   readonly ended: Promise<void>;
+  readonly #unusable = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<void>();
   readonly #underway: Underway;
   readonly #child: ChildProcess;
-  readonly #channel: Duplex;
+  /** Undefined when there was no descriptor left for it. */
+  readonly #channel: Duplex | undefined;
   readonly #reader = new FrameReader(isRendererMessage);
   #pending: Pending | undefined;
   #lastWords = '';
-  #hasEnded = false;
-  #isDoomed = false;
-  #giveUp: () => void;
+  #isUsable = true;
   #endOrder: () => void = () => undefined;
 
-  /** @param underway told of each order, until it is answered or this process is really gone */
+  /**
+   * @param underway told of each order, until it is answered or this process is really gone
+   * @throws Error when the system refuses outright; for lack of descriptors it refuses by and by
+   */
   constructor(memoryCapBytes: number, underway: Underway) {
     this.#underway = underway;
     this.#child = spawn(process.execPath, [...nodeFlags(), rendererPath(), `${memoryCapBytes}`], {
       stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
       env: rendererEnvironment(),
     });
+    this.#child.on('error', (error) => this.#end(`could not be started: ${error.message}`));
+    this.#child.on('exit', (code, signal) => this.#end(`ended with ${signal ?? `code ${code}`}`));
     this.#channel = channelOf(this.#child);
-    this.#channel.on('data', (chunk: Buffer) => this.#receive(chunk));
+    this.#channel?.on('data', (chunk: Buffer) => this.#receive(chunk));
     // A socket to a dead process; its end is reported by 'exit'.
-    this.#channel.on('error', () => this.kill());
-    const ended = Promise.withResolvers<void>();
-    this.ended = ended.promise;
-    this.#giveUp = ended.resolve;
-    this.#child.on('error', (error) => this.#end(`could not be started: ${error.message}`, ended));
-    this.#child.on('exit', (code, signal) =>
-      this.#end(`ended with ${signal ?? `code ${code}`}`, ended),
-    );
+    this.#channel?.on('error', () => this.kill());
+    this.unusable = this.#unusable.promise;
+    this.ended = this.#ended.promise;
     this.ready = this.#reply().then(() => undefined);
     this.ready.catch(() => undefined);
     lowerPriority(this.#child.pid);
@@ -72,8 +75,9 @@ export class RenderProcess {
 
   /** @throws RendererDied */
   async render(order: RenderOrder, original?: Buffer): Promise<Frame<RendererMessage>> {
-    if (this.#hasEnded || this.#isDoomed)
+    if (!this.#isUsable || this.#channel === undefined) {
       throw new RendererDied(`renderer ${this.pid ?? ''} is gone`);
+    }
     const reply = this.#reply();
     this.#endOrder = this.#underway.begin();
     writeFrame(this.#channel, order, original);
@@ -83,16 +87,16 @@ export class RenderProcess {
   /** At once, whatever it does; a stopped process too. */
   kill(): void {
     this.#child.kill('SIGKILL');
-    if (this.#isDoomed) return;
-    this.#isDoomed = true;
-    const timer = setTimeout(this.#giveUp, DEATH_MS);
+    if (!this.#isUsable) return;
+    this.#becomeUnusable();
+    const timer = setTimeout(this.#ended.resolve, DEATH_MS);
     timer.unref();
     void this.ended.then(() => clearTimeout(timer));
   }
 
   /** After the order it is at, for which it has a while. */
   retire(): void {
-    this.#channel.end();
+    this.#channel?.end();
     const timer = setTimeout(() => this.kill(), RETIREMENT_MS);
     timer.unref();
     void this.ended.then(() => clearTimeout(timer));
@@ -119,12 +123,17 @@ export class RenderProcess {
     }
   }
 
-  #end(how: string, ended: PromiseWithResolvers<void>): void {
+  #end(how: string): void {
     this.#pending?.reject(new RendererDied(`renderer ${this.pid ?? ''} ${how}${this.#lastWords}`));
-    this.#hasEnded = true;
+    this.#becomeUnusable();
     this.#endOrder();
-    this.#channel.destroy();
-    ended.resolve();
+    this.#channel?.destroy();
+    this.#ended.resolve();
+  }
+
+  #becomeUnusable(): void {
+    this.#isUsable = false;
+    this.#unusable.resolve();
   }
 }
 
@@ -152,10 +161,11 @@ function rendererEnvironment(): NodeJS.ProcessEnv {
   };
 }
 
-function channelOf(child: ChildProcess): Duplex {
-  const channel = child.stdio[CHANNEL];
-  if (!(channel instanceof Duplex)) throw new Error('a renderer without its socket');
-  return channel;
+function channelOf(child: ChildProcess): Duplex | undefined {
+  // Without descriptors there are no streams at all, whatever their type says.
+  const streams: Partial<ChildProcess>['stdio'] = child.stdio;
+  const channel = streams?.[CHANNEL];
+  return channel instanceof Duplex ? channel : undefined;
 }
 
 function lowerPriority(pid: number | undefined): void {

@@ -10,6 +10,8 @@ export type SeatLimits = {
   /** A renderer above this after its work is replaced: what malloc keeps is not given back. */
   readonly memoryKeptBytes: number;
   readonly rendersPerProcess: number;
+  /** A renderer that is not up by then is given up. */
+  readonly startMs: number;
 };
 
 /** Between attempts to start a renderer that does not come up. */
@@ -17,21 +19,23 @@ const FIRST_BACKOFF_MS = 100;
 const LAST_BACKOFF_MS = 5000;
 
 /**
- * A place in the pool that always has a renderer or is about to: starts one, replaces it in the
- * background when it has done enough, and starts another when it dies.
+ * A place in the pool. Its orders go to the renderer in service. When there is none, or it has done
+ * enough, another comes up, one at a time, and is the one in service as soon as it is up, whatever has
+ * become of the former meanwhile.
  */
 export class Seat {
   readonly #limits: SeatLimits;
   readonly #underway: Underway;
   readonly #onFailedStart: (reason: unknown) => void;
-  #process: RenderProcess;
-  #successor: RenderProcess | undefined;
-  #renders = 0;
-  #failedStarts = 0;
-  #closed = false;
-  #usable = Promise.withResolvers<RenderProcess>();
-  /** Whom `#usable` gives, once it gives one. */
+  /** All that are there: in service, coming up, or at their last order. */
+  readonly #renderers = new Set<RenderProcess>();
   #inService: RenderProcess | undefined;
+  /** Whom orders wait for while there is none. */
+  #nextInService = Promise.withResolvers<RenderProcess>();
+  #isOneComingUp = false;
+  /** By the one in service. */
+  #renders = 0;
+  #isClosed = false;
 
   /**
    * @param underway told of each order
@@ -41,13 +45,15 @@ export class Seat {
     this.#limits = limits;
     this.#underway = underway;
     this.#onFailedStart = onFailedStart;
-    this.#process = this.#start();
+    // Nobody may be waiting when it is closed.
+    this.#nextInService.promise.catch(() => undefined);
+    void this.#bringUpOne();
   }
 
   /**
    * Gives the order to this seat's renderer and kills it when the reply does not come in time.
    * @param begins called when there is a renderer to give it to
-   * @throws AvatarError `render_timeout`; RendererDied
+   * @throws AvatarError `render_timeout`, `shutting_down`; RendererDied
    */
   async render(
     order: RenderOrder,
@@ -56,23 +62,30 @@ export class Seat {
     begins: () => void = () => {},
   ): Promise<Buffer[]> {
     const { promise: timeUp, reject } = Promise.withResolvers<never>();
-    let running: RenderProcess | undefined;
+    let renderer: RenderProcess | undefined;
     const timer = setTimeout(() => {
-      if (running !== undefined) this.#dismiss(running);
-      reject(new AvatarError('render_timeout', { detail: `killed after ${limitMs} ms` }));
+      renderer?.kill();
+      const detail =
+        renderer === undefined
+          ? `no renderer was up within ${limitMs} ms`
+          : `killed after ${limitMs} ms`;
+      reject(new AvatarError('render_timeout', { detail }));
     }, limitMs);
     try {
-      running = await Promise.race([this.#usable.promise, timeUp]);
+      renderer = this.#inService ?? (await Promise.race([this.#nextInService.promise, timeUp]));
       begins();
-      const frame = await Promise.race([running.render(order, original), timeUp]);
-      return this.#accept(frame);
+      const frame = await Promise.race([renderer.render(order, original), timeUp]);
+      return this.#accept(frame, renderer);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  get pid(): number | undefined {
-    return this.#process.pid;
+  /** Of all its renderers, the one in service first. */
+  get pids(): number[] {
+    const serving = [...this.#renderers].filter((each) => each === this.#inService);
+    const others = [...this.#renderers].filter((each) => each !== this.#inService);
+    return [...serving, ...others].map(({ pid }) => pid).filter((pid) => pid !== undefined);
   }
 
   /** Whether a renderer is there to take orders. */
@@ -82,24 +95,17 @@ export class Seat {
 
   /** Resolves when the renderers are gone. */
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#usable.promise.catch(() => undefined);
-    this.#usable.reject(new AvatarError('shutting_down'));
-    const processes = [this.#process, this.#successor].filter((each) => each !== undefined);
-    for (const each of processes) each.kill();
-    await Promise.all(processes.map((each) => each.ended));
+    this.#isClosed = true;
+    this.#inService = undefined;
+    this.#nextInService.reject(new AvatarError('shutting_down'));
+    for (const each of this.#renderers) each.kill();
+    await Promise.all(Array.from(this.#renderers, ({ ended }) => ended));
   }
 
-  #accept({ message, body }: Frame<RendererMessage>): Buffer[] {
+  #accept({ message, body }: Frame<RendererMessage>, renderer: RenderProcess): Buffer[] {
     switch (message.kind) {
       case 'done':
-        this.#renders += 1;
-        if (
-          this.#renders >= this.#limits.rendersPerProcess ||
-          message.rssBytes > this.#limits.memoryKeptBytes
-        ) {
-          this.#replace();
-        }
+        this.#count(renderer, message.rssBytes);
         return parts(body, message.lengths);
       case 'refused':
         throw new AvatarError('original_corrupt', { detail: message.reason });
@@ -109,65 +115,61 @@ export class Seat {
     }
   }
 
-  #start(): RenderProcess {
-    const started = new RenderProcess(this.#limits.memoryCapBytes, this.#underway);
-    void this.#watch(started);
-    return started;
+  #count(renderer: RenderProcess, rssBytes: number): void {
+    // Relieved in the middle of this order: what it says of itself is not true of the next one.
+    if (renderer !== this.#inService) return;
+    this.#renders += 1;
+    const hasDoneEnough = this.#renders >= this.#limits.rendersPerProcess;
+    if (hasDoneEnough || rssBytes > this.#limits.memoryKeptBytes) void this.#bringUpOne();
   }
 
-  /** The life of a renderer: ready, used, ended, followed by the next one. */
-  async #watch(renderer: RenderProcess): Promise<void> {
+  /** Until there is one, more slowly each time it comes to nothing. */
+  async #bringUpOne(): Promise<void> {
+    if (this.#isOneComingUp) return;
+    this.#isOneComingUp = true;
+    for (let failures = 0; !this.#isClosed; failures += 1) {
+      try {
+        const renderer = await this.#start();
+        this.#isOneComingUp = false;
+        this.#putInService(renderer);
+        return;
+      } catch (reason) {
+        if (!this.#isClosed) this.#onFailedStart(reason);
+        await sleep(backoffMs(failures), undefined, { ref: false });
+      }
+    }
+  }
+
+  async #start(): Promise<RenderProcess> {
+    const renderer = new RenderProcess(this.#limits.memoryCapBytes, this.#underway);
+    this.#renderers.add(renderer);
+    void renderer.ended.then(() => this.#renderers.delete(renderer));
+    const timer = setTimeout(() => renderer.kill(), this.#limits.startMs);
     try {
       await renderer.ready;
-      this.#failedStarts = 0;
-      this.#inService = renderer;
-      this.#usable.resolve(renderer);
-      await renderer.ended;
-    } catch (reason) {
-      this.#failedStarts += 1;
-      if (!this.#closed) this.#onFailedStart(reason);
+      return renderer;
+    } finally {
+      clearTimeout(timer);
     }
-    // Relieved by its successor, or the whole pool closes: nothing to restart.
-    if (this.#closed || renderer !== this.#process) return;
-    this.#relieve(renderer);
-    this.#renders = 0;
-    await sleep(backoffMs(this.#failedStarts), undefined, { ref: false });
-    if (!this.#closed) this.#process = this.#start();
   }
 
-  /** Kills it. What it may still have said belongs to an order nobody waits for. */
-  #dismiss(renderer: RenderProcess): void {
-    this.#relieve(renderer);
-    renderer.kill();
+  /** Who was there before ends after the order it is at. */
+  #putInService(renderer: RenderProcess): void {
+    if (this.#isClosed) return;
+    this.#inService?.retire();
+    this.#inService = renderer;
+    this.#renders = 0;
+    this.#nextInService.resolve(renderer);
+    void renderer.unusable.then(() => this.#relieve(renderer));
   }
 
   /** From now on orders wait for the next one. */
   #relieve(renderer: RenderProcess): void {
-    if (this.#inService !== renderer) return;
+    if (renderer !== this.#inService) return;
     this.#inService = undefined;
-    this.#usable = Promise.withResolvers();
-  }
-
-  /** The next one is started beside the old one, which works on until it can be relieved. */
-  #replace(): void {
-    if (this.#successor !== undefined) return;
-    const successor = new RenderProcess(this.#limits.memoryCapBytes, this.#underway);
-    this.#successor = successor;
-    successor.ready.then(
-      () => {
-        const retired = this.#process;
-        this.#successor = undefined;
-        this.#process = successor;
-        this.#renders = 0;
-        this.#relieve(retired);
-        void this.#watch(successor);
-        retired.retire();
-      },
-      (reason: unknown) => {
-        this.#successor = undefined;
-        if (!this.#closed) this.#onFailedStart(reason);
-      },
-    );
+    this.#nextInService = Promise.withResolvers();
+    this.#nextInService.promise.catch(() => undefined);
+    void this.#bringUpOne();
   }
 }
 
@@ -181,8 +183,6 @@ function parts(body: Buffer, lengths: readonly number[]): Buffer[] {
   return variants;
 }
 
-/** None after a death in service; else doubling with each start that failed. */
-function backoffMs(failedStarts: number): number {
-  if (failedStarts === 0) return 0;
-  return Math.min(LAST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failedStarts - 1));
+function backoffMs(failures: number): number {
+  return Math.min(LAST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** failures);
 }

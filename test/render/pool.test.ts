@@ -79,8 +79,11 @@ function residentBytes(pid: number): number {
   }
 }
 
-function signalAll(signal: NodeJS.Signals): void {
-  for (const pid of pool.pids) process.kill(pid, signal);
+/** The one at work, of a pool of one. */
+function signalIt(signal: NodeJS.Signals): void {
+  const [pid] = pool.pids;
+  if (pid === undefined) throw new Error('there is none');
+  process.kill(pid, signal);
 }
 
 describe('the pool of renderers', () => {
@@ -158,7 +161,7 @@ describe('the pool of renderers', () => {
     const slow = await slowJob();
     for (const signal of ['SIGKILL', 'SIGSEGV'] as const) {
       const rendering = pool.render(slow, never);
-      await whileRendering(() => signalAll(signal));
+      await whileRendering(() => signalIt(signal));
       expect((await lookAt(await rendering)).width).toBe(48);
     }
     expect(events.died).toEqual([slow.identity, slow.identity]);
@@ -171,9 +174,9 @@ describe('the pool of renderers', () => {
     const rendering = pool.render(slow, never);
     rendering.catch(() => undefined);
     const [first] = pool.pids;
-    await whileRendering(() => signalAll('SIGKILL'));
+    await whileRendering(() => signalIt('SIGKILL'));
     await expect.poll(() => pool.pids[0] !== first).toBe(true);
-    await whileRendering(() => signalAll('SIGKILL'));
+    await whileRendering(() => signalIt('SIGKILL'));
     await expect(rendering).rejects.toMatchObject({ code: 'original_quarantined', status: 422 });
     expect(events.quarantined).toEqual([slow.identity]);
 
@@ -191,7 +194,7 @@ describe('the pool of renderers', () => {
     const rendering = pool.render(slow, never);
     rendering.catch(() => undefined);
     const [hung] = pool.pids;
-    await whileRendering(() => signalAll('SIGSTOP'));
+    await whileRendering(() => signalIt('SIGSTOP'));
     await expect(rendering).rejects.toMatchObject({ code: 'render_timeout', status: 504 });
     const variant = await pool.render(job(await card(8, 8).png().toBuffer()), never);
     expect((await lookAt(variant)).width).toBe(48);

@@ -1,4 +1,8 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
+import { processTree } from '../../bench/support/cpu.ts';
 import { Underway } from '../../src/flow/underway.ts';
 import { Seat, type SeatLimits } from '../../src/render/seat.ts';
 import { card, lookAt } from '../support/cards.ts';
@@ -7,7 +11,9 @@ const limits: SeatLimits = {
   memoryCapBytes: 640e6,
   memoryKeptBytes: 640e6,
   rendersPerProcess: 1e6,
+  startMs: 20_000,
 };
+const POLL = { interval: 5, timeout: 15_000 };
 
 let seat: Seat;
 
@@ -18,6 +24,19 @@ function open(changes: Partial<SeatLimits>): Seat {
   return seat;
 }
 
+/** Those that are there, whatever the seat thinks of them. */
+function renderers(): number[] {
+  return processTree(process.pid).slice(1);
+}
+
+async function draw(size: number): Promise<void> {
+  small ??= await card(90, 90).png().toBuffer();
+  const order = { kind: 'picture', variants: [{ size, format: 'png' }] } as const;
+  const [variant] = await seat.render(order, small, 10_000);
+  expect((await lookAt(variant ?? Buffer.alloc(0))).width).toBe(size);
+}
+let small: Buffer | undefined;
+
 afterEach(() => seat.close());
 
 describe('a seat whose renderers are replaced', () => {
@@ -27,27 +46,127 @@ describe('a seat whose renderers are replaced', () => {
   ])('%s loses no order over it', async (_why, changes) => {
     open(changes);
     const original = await card(1200, 900).jpeg().toBuffer();
-    const pids = new Set<number | undefined>();
+    const seen = new Set<number>();
     const deadline = Date.now() + 15_000;
     // How many renders the old one does beside its starting successor depends on the machine.
-    for (let turn = 0; pids.size < 3 && Date.now() < deadline; turn += 1) {
+    for (let turn = 0; seen.size < 3 && Date.now() < deadline; turn += 1) {
       const size = 20 + (turn % 120);
       const order = { kind: 'picture', variants: [{ size, format: 'png' }] } as const;
       const [variant] = await seat.render(order, original, 10_000);
       expect((await lookAt(variant ?? Buffer.alloc(0))).width).toBe(size);
-      pids.add(seat.pid);
+      for (const pid of seat.pids) seen.add(pid);
     }
-    expect(pids.size).toBe(3);
+    expect(seen.size).toBeGreaterThanOrEqual(3);
   });
 
   it('keeps a renderer that has done little', async () => {
     open({});
-    const original = await card(90, 90).png().toBuffer();
-    const order = { kind: 'picture', variants: [{ size: 48, format: 'png' }] } as const;
-    await seat.render(order, original, 10_000);
-    const { pid } = seat;
-    for (let count = 0; count < 20; count += 1) await seat.render(order, original, 10_000);
-    expect(seat.pid).toBe(pid);
+    await draw(48);
+    const before = renderers();
+    for (let count = 0; count < 20; count += 1) await draw(20 + count);
+    expect(renderers()).toEqual(before);
+  });
+
+  it('does not lay to the new one what the old one says of itself', async () => {
+    open({ memoryKeptBytes: 1 });
+    await draw(48);
+    const [old = 0] = renderers();
+    await expect.poll(renderers, POLL).toHaveLength(2);
+    const drawing = draw(60);
+    process.kill(old, 'SIGSTOP');
+    // It is relieved in the middle of its last order.
+    await expect.poll(() => seat.pids[0], POLL).not.toBe(old);
+    const [next] = seat.pids;
+    process.kill(old, 'SIGCONT');
+    await drawing;
+    await expect.poll(renderers, POLL).toEqual([next]);
+  });
+});
+
+describe('a seat whose renderer', () => {
+  it.each(['SIGKILL', 'SIGSEGV'] as const)(
+    'dies of %s has the next one at work',
+    async (signal) => {
+      open({});
+      await draw(48);
+      for (let turn = 0; turn < 3; turn += 1) {
+        const [dying = 0] = seat.pids;
+        process.kill(dying, signal);
+        await expect.poll(renderers, POLL).not.toContain(dying);
+        await draw(60 + turn);
+      }
+    },
+  );
+
+  it('dies while its successor starts has that one at work, no third, and the next one too', async () => {
+    open({ rendersPerProcess: 3 });
+    for (let turn = 0; turn < 3; turn += 1) await draw(20 + turn);
+    const [dying = 0] = seat.pids;
+    const successor = renderers().find((pid) => pid !== dying) ?? 0;
+    process.kill(dying, 'SIGKILL');
+    await expect.poll(renderers, POLL).not.toContain(dying);
+    await draw(30);
+    expect(renderers()).toEqual([successor]);
+
+    process.kill(successor, 'SIGKILL');
+    await expect.poll(renderers, POLL).not.toContain(successor);
+    for (let turn = 0; turn < 3; turn += 1) await draw(40 + turn);
+  });
+
+  it('dies before it was ready tells of that and has another one', async () => {
+    const failed: string[] = [];
+    seat = new Seat(limits, new Underway(), (reason) => failed.push(String(reason)));
+    const [stillborn = 0] = seat.pids;
+    process.kill(stillborn, 'SIGKILL');
+    await draw(48);
+    expect(failed).toEqual([expect.stringContaining('SIGKILL')]);
+  });
+
+  it('never says that it is ready is given up for another one', async () => {
+    const failed: string[] = [];
+    seat = new Seat({ ...limits, startMs: 3000 }, new Underway(), (reason) =>
+      failed.push(String(reason)),
+    );
+    const [stopped = 0] = seat.pids;
+    process.kill(stopped, 'SIGSTOP');
+    await draw(48);
+    expect(failed[0]).toContain(`renderer ${stopped} ended with SIGKILL`);
+  });
+
+  it('dies when there are no descriptors for another has one as soon as there are', async () => {
+    const script = fileURLToPath(new URL('starved-seat.ts', import.meta.url));
+    const { stdout } = await promisify(execFile)('/bin/sh', [
+      '-c',
+      'ulimit -n 100 && exec "$0" "$@"',
+      process.execPath,
+      '--disable-warning=ExperimentalWarning',
+      script,
+    ]);
+    expect(stdout.split('\n')).toEqual([
+      expect.stringMatching(/^no start: .*EMFILE/),
+      expect.stringMatching(/^no start: .*EMFILE/),
+      'drawn: 48 pixels',
+      '',
+    ]);
+  });
+});
+
+describe('a seat that is closed', () => {
+  it('in the middle of a start leaves nobody behind, and takes no orders', async () => {
+    open({});
+    await seat.close();
+    expect(renderers()).toEqual([]);
+    await expect(draw(48)).rejects.toMatchObject({ code: 'shutting_down' });
+  });
+
+  it('while one renderer relieves another leaves neither behind', async () => {
+    open({ rendersPerProcess: 1 });
+    await draw(48);
+    const drawing = draw(60);
+    drawing.catch(() => undefined);
+    await expect.poll(renderers, POLL).toHaveLength(2);
+    await seat.close();
+    expect(renderers()).toEqual([]);
   });
 });
 
@@ -55,17 +174,15 @@ describe('a seat whose renderer was killed for being late', () => {
   it('gives the next order to the next renderer, not to the dying one', async () => {
     open({});
     const original = await card(90, 90).png().toBuffer();
-    const order = (size: number) =>
-      ({ kind: 'picture', variants: [{ size, format: 'png' }] }) as const;
-    await seat.render(order(48), original, 10_000);
+    const order = { kind: 'picture', variants: [{ size: 48, format: 'png' }] } as const;
+    await draw(48);
     for (let turn = 0; turn < 3; turn += 1) {
-      const late = seat.pid;
-      process.kill(late ?? 0, 'SIGSTOP');
+      const [late = 0] = seat.pids;
+      process.kill(late, 'SIGSTOP');
       const timeUp = { code: 'render_timeout' };
-      await expect(seat.render(order(48), original, 50)).rejects.toMatchObject(timeUp);
-      const [variant] = await seat.render(order(60 + turn), original, 10_000);
-      expect((await lookAt(variant ?? Buffer.alloc(0))).width).toBe(60 + turn);
-      expect(seat.pid).not.toBe(late);
+      await expect(seat.render(order, original, 50)).rejects.toMatchObject(timeUp);
+      await draw(60 + turn);
+      expect(seat.pids).not.toContain(late);
     }
   });
 });

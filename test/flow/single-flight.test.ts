@@ -111,6 +111,18 @@ describe('single flight', () => {
     const { runs, work } = controlled();
     const gone = AbortSignal.abort(new Error('left'));
     await expect(flights.run('k', gone, work)).rejects.toThrow('left');
-    expect(runs).toEqual([]);
+    expect(runs).toHaveLength(0);
+    expect(flights.has('k')).toBe(false);
+  });
+
+  it('goes on for others when one comes who has left already', async () => {
+    const flights = new SingleFlight<string>(() => false);
+    const { runs, work } = controlled();
+    const waiting = flights.run('k', never, work);
+    const gone = AbortSignal.abort(new Error('left'));
+    await expect(flights.run('k', gone, work)).rejects.toThrow('left');
+    expect(runs[0]?.signal.aborted).toBe(false);
+    runs[0]?.resolve('done');
+    expect(await waiting).toMatchObject({ result: 'done', isAlone: true });
   });
 });

@@ -1,5 +1,6 @@
 import { AvatarError } from '../errors.ts';
 import { FairQueue, type Turn } from './fair-queue.ts';
+import { type Piece, Room, type RoomLimits } from './room.ts';
 import { ServiceTimes } from './service-times.ts';
 
 /** A first guess per class, in milliseconds; what is measured replaces it at once. */
@@ -21,13 +22,8 @@ const REMEMBERED_OF_ALL = 100;
  */
 const TRUST_IN_GUESS = 4;
 const ALL = 'all';
-
-export type AdmissionLimits = {
-  /** How much work runs at once. */
-  readonly slots: number;
-  /** Bytes that all running work together may hold decoded; one larger piece runs alone. */
-  readonly budgetBytes: number;
-};
+/** Of those who wait, when one that needs little is looked for. */
+const MOST_LOOKED_AT = 100;
 
 export type Ticket = Turn & {
   /** Bytes this work is expected to hold. */
@@ -42,11 +38,10 @@ export type Ticket = Turn & {
 /** Why work was refused: at the door, for two reasons; before its door was reached; after a wait. */
 export type ShedReason = 'queue_full' | 'would_be_late' | 'foreseen' | 'became_late';
 
-type Waiting = {
+type Waiting = Piece & {
   readonly ticket: Ticket;
   readonly since: number;
-  readonly admit: () => void;
-  readonly refuse: (error: unknown) => void;
+  readonly turn: PromiseWithResolvers<void>;
 };
 
 /**
@@ -55,25 +50,25 @@ type Waiting = {
  * Nothing that waits for a network may hold a slot.
  */
 export class Admission {
-  readonly #limits: AdmissionLimits;
+  readonly #slots: number;
+  readonly #room: Room;
   readonly #queue = new FairQueue<Waiting>();
-  readonly #times = new ServiceTimes(INITIAL_SERVICE_MS, REMEMBERED_OF_CLASS);
-  /** What the queue's length in time is measured with. */
+  readonly #times = new ServiceTimes(INITIAL_SERVICE_MS, REMEMBERED_OF_CLASS, TRUST_IN_GUESS);
+  /** For what is not known yet. */
   readonly #average = new ServiceTimes(INITIAL_SERVICE_MS, REMEMBERED_OF_ALL, TRUST_IN_GUESS);
   /** Places kept: nobody is called from here. */
   readonly #reserved = new FairQueue<object>();
   /** In order of arrival, which turns are not. */
   readonly #arrivals = new Set<Waiting>();
   readonly #shed = { queue_full: 0, would_be_late: 0, foreseen: 0, became_late: 0 };
-  #running = 0;
-  #bytes = 0;
 
-  constructor(limits: AdmissionLimits) {
-    this.#limits = limits;
+  constructor(limits: RoomLimits) {
+    this.#slots = limits.slots;
+    this.#room = new Room(limits);
   }
 
   get running(): number {
-    return this.#running;
+    return this.#room.running;
   }
 
   get waiting(): number {
@@ -97,13 +92,15 @@ export class Admission {
    * @throws AvatarError `overloaded`, when work that came now could only be late
    */
   reserve(turn: Turn, dueAt: number): Disposable {
-    const reserved = this.#reserved.ahead(turn);
-    if (this.#queue.size > 0 || this.#running + reserved >= this.#limits.slots) {
-      const waitMs = this.#expectedWaitMs(this.#queue.ahead(turn) + reserved);
-      if (isLate(waitMs, this.#averageMs, dueAt)) throw this.#refusal('foreseen', waitMs);
+    const averageMs = this.#average.estimate(ALL);
+    const reservedMs = this.#reserved.aheadMs(turn);
+    const reserved = reservedMs / averageMs;
+    if (this.#queue.size > 0 || this.running + reserved >= this.#slots) {
+      const waitMs = this.#waitMs(this.#queue.aheadMs(turn) + reservedMs);
+      if (isLate(waitMs, averageMs, dueAt)) throw this.#refusal('foreseen', waitMs);
     }
     const place = {};
-    this.#reserved.push(turn, place);
+    this.#reserved.push(turn, place, averageMs);
     return { [Symbol.dispose]: () => this.#reserved.remove(turn, place) };
   }
 
@@ -117,7 +114,7 @@ export class Admission {
     ticket: Ticket,
     work: (begins: () => void) => Promise<Result>,
   ): Promise<Result> {
-    await this.#enter(ticket);
+    const admitted = await this.#enter(ticket);
     let startedAt = performance.now();
     const begins = (): void => {
       startedAt = performance.now();
@@ -125,44 +122,52 @@ export class Admission {
     try {
       return await work(begins);
     } finally {
-      this.#leave(ticket, performance.now() - startedAt);
+      this.#leave(admitted, performance.now() - startedAt);
     }
   }
 
-  async #enter(ticket: Ticket): Promise<void> {
+  async #enter(ticket: Ticket): Promise<Waiting> {
     ticket.signal.throwIfAborted();
-    if (this.#queue.size === 0 && this.#hasRoomFor(ticket)) {
-      this.#take(ticket);
-      return;
-    }
-    const { costClass, dueAt } = ticket;
-    const ahead = this.#queue.ahead(ticket);
-    const waitMs = this.#expectedWaitMs(ahead);
-    // Whose turn comes soon is not who has filled the queue.
-    const isFull = this.#queue.size >= MOST_WAITING && ahead >= MOST_WAITING / 2;
-    if (isFull) throw this.#refusal('queue_full', waitMs);
-    if (isLate(waitMs, this.#times.estimate(costClass), dueAt)) {
-      throw this.#refusal('would_be_late', waitMs);
-    }
-    await this.#wait(ticket);
-  }
-
-  async #wait(ticket: Ticket): Promise<void> {
-    const turn = Promise.withResolvers<void>();
     const waiting: Waiting = {
       ticket,
+      bytes: ticket.bytes,
+      expectedMs: this.#times.estimate(ticket.costClass),
       since: performance.now(),
-      admit: turn.resolve,
-      refuse: turn.reject,
+      turn: Promise.withResolvers(),
     };
+    if (this.#queue.size === 0 && this.#room.fits(waiting)) {
+      this.#queue.push(ticket, waiting, waiting.expectedMs);
+      this.#letIn(waiting);
+    } else {
+      this.#refuseIfInVain(waiting);
+      await this.#wait(waiting);
+    }
+    return waiting;
+  }
+
+  /** @throws AvatarError `overloaded`, when it would wait in vain */
+  #refuseIfInVain({ ticket, expectedMs }: Waiting): void {
+    const aheadMs = this.#queue.aheadMs(ticket);
+    const waitMs = this.#waitMs(aheadMs);
+    // Whose turn comes soon is not who has filled the queue.
+    const isFull = this.#queue.size >= MOST_WAITING && aheadMs >= this.#queue.ms / 2;
+    if (isFull) throw this.#refusal('queue_full', waitMs);
+    if (isLate(waitMs, expectedMs, ticket.dueAt)) throw this.#refusal('would_be_late', waitMs);
+  }
+
+  async #wait(waiting: Waiting): Promise<void> {
+    const { ticket, expectedMs, turn } = waiting;
     const { signal } = ticket;
     const giveUp = (): void => {
       this.#queue.remove(ticket, waiting);
       turn.reject(signal.reason);
+      // It may have been the one that kept others waiting.
+      this.#callNext();
     };
     signal.addEventListener('abort', giveUp, { once: true });
-    this.#queue.push(ticket, waiting);
+    this.#queue.push(ticket, waiting, expectedMs);
     this.#arrivals.add(waiting);
+    this.#callNext();
     try {
       await turn.promise;
     } finally {
@@ -171,48 +176,51 @@ export class Admission {
     }
   }
 
-  #leave(ticket: Ticket, tookMs: number): void {
-    this.#running -= 1;
-    this.#bytes -= ticket.bytes;
+  #leave(waiting: Waiting, tookMs: number): void {
+    const { ticket, expectedMs } = waiting;
+    this.#room.leave(waiting);
+    this.#queue.charge(ticket, tookMs - expectedMs);
     this.#times.observe(ticket.costClass, tookMs);
     this.#average.observe(ALL, tookMs);
     this.#callNext();
   }
 
   #callNext(): void {
-    for (;;) {
-      const next = this.#queue.peek();
-      if (next === undefined || !this.#hasRoomFor(next.ticket)) return;
-      this.#queue.shift();
-      const { costClass, dueAt } = next.ticket;
-      if (isLate(0, this.#times.estimate(costClass), dueAt)) {
-        const waitMs = this.#expectedWaitMs(this.#queue.ahead(next.ticket));
-        next.refuse(this.#refusal('became_late', waitMs));
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      const { ticket, turn } = next;
+      if (isLate(0, this.#times.estimate(ticket.costClass), ticket.dueAt)) {
+        this.#queue.remove(ticket, next);
+        const waitMs = this.#waitMs(this.#queue.aheadMs(ticket));
+        turn.reject(this.#refusal('became_late', waitMs));
         continue;
       }
-      this.#take(next.ticket);
-      next.admit();
+      this.#letIn(next);
+      turn.resolve();
     }
   }
 
-  #take(ticket: Ticket): void {
-    this.#running += 1;
-    this.#bytes += ticket.bytes;
+  /** Whose turn it is; while there are not enough bytes for that one, another that needs less. */
+  #next(): Waiting | undefined {
+    if (!this.#room.hasFreeSlot) return undefined;
+    const first = this.#queue.peek();
+    if (first === undefined || this.#room.fits(first)) return first;
+    const leftBytes = this.#room.bytesBeside(first);
+    let looks = MOST_LOOKED_AT;
+    for (const other of this.#queue.all()) {
+      if (other.bytes <= leftBytes) return other;
+      looks -= 1;
+      if (looks === 0) break;
+    }
+    return undefined;
   }
 
-  #hasRoomFor(ticket: Ticket): boolean {
-    if (this.#running === 0) return true;
-    return (
-      this.#running < this.#limits.slots && this.#bytes + ticket.bytes <= this.#limits.budgetBytes
-    );
+  #letIn(waiting: Waiting): void {
+    this.#room.enter(waiting, this.#queue.peek());
+    this.#queue.serve(waiting.ticket, waiting);
   }
 
-  #expectedWaitMs(ahead: number): number {
-    return ((ahead + this.#running / 2) * this.#averageMs) / this.#limits.slots;
-  }
-
-  get #averageMs(): number {
-    return this.#average.estimate(ALL);
+  #waitMs(aheadMs: number): number {
+    return (aheadMs + this.#room.ms / 2) / this.#slots;
   }
 
   #refusal(reason: ShedReason, waitMs: number): AvatarError {

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { isMoving } from '../avatar/formats.ts';
-import type { LetterJob, Renderer, RenderJob } from '../avatar/ports.ts';
+import { type Format, isMoving } from '../avatar/formats.ts';
+import type { InspectedOriginal, LetterJob, Renderer, RenderJob } from '../avatar/ports.ts';
 import { AvatarError } from '../errors.ts';
 import { Admission, type ShedReason } from '../flow/admission.ts';
 import type { Turn } from '../flow/fair-queue.ts';
@@ -188,8 +188,8 @@ export class RenderPool implements Renderer {
     square: number | undefined,
     signal: AbortSignal,
   ): Promise<Buffer[]> {
-    const costClass = `${format}:${original.format}:${Math.ceil(Math.log2(original.bytes.length))}`;
     const turn = { site, client, user };
+    const costClass = costClassOf(original, format);
     const ticket = { ...turn, dueAt, signal, costClass, bytes: original.decodedBytes };
     return await this.#admission.run(ticket, (begins) => {
       const variants = takeOrders();
@@ -249,6 +249,12 @@ export class RenderPool implements Renderer {
     if (isKill && afterMs < SUSPICIOUS_MS) return;
     if (this.#quarantine.strike(identity)) this.#events.quarantined(identity);
   }
+}
+
+/** By what is read and by what it decodes to: a few bytes may hide much work. */
+function costClassOf({ bytes, format, decodedBytes }: InspectedOriginal, variant: Format): string {
+  const powers = [bytes.length, decodedBytes].map((size) => Math.ceil(Math.log2(size)));
+  return [variant, format, ...powers].join(':');
 }
 
 function complete(variant: Buffer | undefined): Buffer {

@@ -83,6 +83,7 @@ export async function buildApp(
     },
     {
       ...config,
+      knowsItsSites: forum.knowsItsSites,
       standIn: { picture: config.missing, codes: forum.standInCodes },
       profiles: PROFILE_VERSIONS,
     },

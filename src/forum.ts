@@ -15,6 +15,8 @@ import { createTemplateLocator } from './locator/template.ts';
 
 export type Forum = {
   readonly grammar: AddressGrammar;
+  /** Whether there are no sites but those configured: else anybody can make one up. */
+  readonly knowsItsSites: boolean;
   readonly sizes: Sizes;
   readonly locator: Locator;
   readonly vectors: Vectors;
@@ -42,13 +44,14 @@ export async function openForum(
     : await openDiscourse(config, locator, logger, counter);
 }
 
-function openPlain({ sizes, unlistedSize, keepsMotion }: Config, locator: Locator): Forum {
+function openPlain({ hosts, sizes, unlistedSize, keepsMotion }: Config, locator: Locator): Forum {
   const policy = { listed: sizes === 'any' ? undefined : sizes, unlisted: unlistedSize };
   return {
     grammar: {
       parse: (path) => parseAvatarPath(path, keepsMotion),
       format: formatAvatarPath,
     },
+    knowsItsSites: hosts !== undefined,
     sizes: { policyOf: () => policy },
     locator,
     vectors: NO_VECTORS,
@@ -115,6 +118,7 @@ async function openDiscourse(
   });
   return {
     grammar: discourseGrammar((host) => locator.siteOf(host)),
+    knowsItsSites: true,
     sizes: {
       policyOf: async ({ host }) => {
         if (sizes === 'any') return { unlisted };

@@ -54,6 +54,8 @@ export type PipelineParts = {
 export type PipelineRules = {
   /** The hosts served, in lower case; undefined: all. */
   readonly hosts: ReadonlySet<string> | undefined;
+  /** Only then do sites take turns: else one client could have the turns of as many as it names. */
+  readonly knowsItsSites: boolean;
   /** What a `.png` address gives. */
   readonly format: AskedFormat;
   /** What a `.png` address gives to those who wish for it. */
@@ -129,8 +131,7 @@ export class Pipeline {
     this.#parts.observer.missed();
 
     this.#refusals.check(avatarKey(request));
-    const { site, user } = request;
-    const turn = { site, client: caller.client, user };
+    const turn = { ...this.#turnOf(request, caller), user: request.user };
     return await this.#answerMiss({ request, format, key, turn }, caller);
   }
 
@@ -300,11 +301,15 @@ export class Pipeline {
     const drawn = await this.#parts.letters.answer(
       letter,
       format === 'original' ? 'png' : stillFormat(format),
-      { site: request.site, client: caller.client },
+      this.#turnOf(request, caller),
       caller,
     );
     const picture = letter.letter === '' ? 'blank' : 'letter';
     return { kind: 'stand-in', picture, ...drawn, error };
+  }
+
+  #turnOf({ site }: { site: string }, { client }: Caller): Omit<Turn, 'user'> {
+    return { site: this.#rules.knowsItsSites ? site : 'any', client };
   }
 
   #rememberVerdict(name: string, error: unknown, forMs: number): void {

@@ -86,7 +86,8 @@ const PROPERTIES = {
   AVATAR_HOSTS: {
     type: 'string',
     documentedDefault: 'any',
-    description: 'The sites served, separated by spaces; others are answered 404',
+    description:
+      'The sites served, separated by spaces, which then take turns at the renderers; others are answered 404',
   },
   AVATAR_SIZES: {
     type: 'string',

@@ -10,7 +10,7 @@ import { RendererDied } from './process.ts';
 import type { RenderOrder, VariantOrder } from './protocol.ts';
 import { Quarantine } from './quarantine.ts';
 import { sharedSquare } from './shared-decode.ts';
-import { Seat } from './seat.ts';
+import { RenderKilled, Seat } from './seat.ts';
 
 export type PoolSettings = {
   /** Renderers, and so pictures in flight. */
@@ -36,8 +36,6 @@ export type PoolEvents = {
  * 16-bit PNG of 50 megapixels, takes 3.3 s on a slow core.
  */
 const RENDER_LIMIT_MS = 6000;
-/** A kill after less than this is the deadline's doing, not the picture's. */
-const SUSPICIOUS_MS = 2000;
 /** The most any picture within the limits was seen to take is 490 MB, the process itself 60. */
 const MEMORY_CAP_BYTES = 640e6;
 const MEMORY_KEPT_BYTES = 150e6;
@@ -220,10 +218,14 @@ export class RenderPool implements Renderer {
     identity: string,
     dueAt: number,
   ): Promise<Buffer[]> {
-    const seat = this.#free.pop();
+    // The last one that has a renderer; where there is none, the last one.
+    const [seat] = this.#free.splice(
+      this.#free.findLastIndex(({ isUp }) => isUp),
+      1,
+    );
     // As many are admitted as there are seats.
     if (seat === undefined) throw new AvatarError('internal', { detail: 'no seat is free' });
-    let begunAt = Infinity;
+    let begunAt = 0;
     const limitMs = Math.max(1, Math.min(RENDER_LIMIT_MS, dueAt - performance.now()));
     try {
       const variants = await seat.render(order, body, limitMs, () => {
@@ -234,19 +236,19 @@ export class RenderPool implements Renderer {
       this.#events.rendered(variants.length, performance.now() - begunAt, pixels);
       return variants;
     } catch (error) {
-      // Who waited in vain for a renderer to start has harmed none.
-      if (begunAt !== Infinity) this.#blame(identity, error, performance.now() - begunAt);
+      this.#blame(identity, error);
       throw error;
     } finally {
       this.#free.push(seat);
     }
   }
 
-  #blame(identity: string, error: unknown, afterMs: number): void {
-    const isKill = error instanceof AvatarError && error.code === 'render_timeout';
+  #blame(identity: string, error: unknown): void {
+    const isKill = error instanceof RenderKilled;
+    // Who waited in vain for a renderer to start has harmed none.
     if (!(error instanceof RendererDied) && !isKill) return;
     this.#events.died(identity, error);
-    if (isKill && afterMs < SUSPICIOUS_MS) return;
+    if (isKill && !error.isOwnDoing) return;
     if (this.#quarantine.strike(identity)) this.#events.quarantined(identity);
   }
 }

@@ -3,6 +3,7 @@ import { setPriority } from 'node:os';
 import { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Underway } from '../flow/underway.ts';
+import { OwnTime } from './own-time.ts';
 import {
   type Frame,
   FrameReader,
@@ -44,6 +45,7 @@ export class RenderProcess {
   #pending: Pending | undefined;
   #lastWords = '';
   #isUsable = true;
+  #ownTime: OwnTime | undefined;
   #endOrder: () => void = () => undefined;
 
   /**
@@ -73,12 +75,19 @@ export class RenderProcess {
     return this.#child.pid;
   }
 
+  /** Of its order. */
+  get ownTime(): OwnTime | undefined {
+    return this.#ownTime;
+  }
+
   /** @throws RendererDied */
   async render(order: RenderOrder, original?: Buffer): Promise<Frame<RendererMessage>> {
-    if (!this.#isUsable || this.#channel === undefined) {
-      throw new RendererDied(`renderer ${this.pid ?? ''} is gone`);
+    const { pid } = this;
+    if (!this.#isUsable || this.#channel === undefined || pid === undefined) {
+      throw new RendererDied(`renderer ${pid ?? ''} is gone`);
     }
     const reply = this.#reply();
+    this.#ownTime = new OwnTime(pid);
     this.#endOrder = this.#underway.begin();
     writeFrame(this.#channel, order, original);
     return await reply;

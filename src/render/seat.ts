@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AvatarError } from '../errors.ts';
 import type { Underway } from '../flow/underway.ts';
+import type { OwnTime } from './own-time.ts';
 import { RenderProcess } from './process.ts';
 import type { Frame, RendererMessage, RenderOrder } from './protocol.ts';
 
@@ -13,6 +14,21 @@ export type SeatLimits = {
   /** A renderer that is not up by then is given up. */
   readonly startMs: number;
 };
+
+/** A picture with less than this was killed because its deadline was near when its turn came. */
+const SUSPICIOUS_MS = 1000;
+
+/** A renderer whose time was up. */
+export class RenderKilled extends AvatarError {
+  /** Else the machine is to blame, which is busy, or the deadline: the picture may be as good as any. */
+  readonly isOwnDoing: boolean;
+
+  constructor({ elapsedMs, ms }: OwnTime) {
+    const [elapsed, own] = [elapsedMs, ms].map(Math.round);
+    super('render_timeout', { detail: `killed after ${elapsed} ms, ${own} of them its own doing` });
+    this.isOwnDoing = ms >= Math.max(SUSPICIOUS_MS, elapsedMs / 3);
+  }
+}
 
 /** Between attempts to start a renderer that does not come up. */
 const FIRST_BACKOFF_MS = 100;
@@ -53,7 +69,7 @@ export class Seat {
   /**
    * Gives the order to this seat's renderer and kills it when the reply does not come in time.
    * @param begins called when there is a renderer to give it to
-   * @throws AvatarError `render_timeout`, `shutting_down`; RendererDied
+   * @throws RenderKilled; RendererDied; AvatarError `render_timeout`, `shutting_down`
    */
   async render(
     order: RenderOrder,
@@ -64,12 +80,13 @@ export class Seat {
     const { promise: timeUp, reject } = Promise.withResolvers<never>();
     let renderer: RenderProcess | undefined;
     const timer = setTimeout(() => {
+      const ownTime = renderer?.ownTime;
+      const error =
+        ownTime === undefined
+          ? new AvatarError('render_timeout', { detail: 'no renderer was up in time' })
+          : new RenderKilled(ownTime);
       renderer?.kill();
-      const detail =
-        renderer === undefined
-          ? `no renderer was up within ${limitMs} ms`
-          : `killed after ${limitMs} ms`;
-      reject(new AvatarError('render_timeout', { detail }));
+      reject(error);
     }, limitMs);
     try {
       renderer = this.#inService ?? (await Promise.race([this.#nextInService.promise, timeUp]));

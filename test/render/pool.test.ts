@@ -188,6 +188,76 @@ describe('the pool of renderers', () => {
     expect((await lookAt(other)).width).toBe(48);
   });
 
+  it('takes a renderer that is up where another is not', async () => {
+    open(2);
+    const original = await card(8, 8).png().toBuffer();
+    await expect.poll(() => pool.up, { timeout: 15_000 }).toBe(2);
+    // Whichever is taken first, the one that follows it does not come up.
+    for (const dying of pool.pids) {
+      const before = pool.pids;
+      process.kill(dying, 'SIGKILL');
+      const next = (): number | undefined => pool.pids.find((pid) => !before.includes(pid));
+      await expect.poll(next, { interval: 1, timeout: 15_000 }).toBeDefined();
+      const starting = next();
+      if (starting === undefined) throw new Error('never');
+      process.kill(starting, 'SIGSTOP');
+      for (const size of [20, 21]) await pool.render(job(original, { size }), never);
+      process.kill(starting, 'SIGCONT');
+      await expect.poll(() => pool.up, { timeout: 15_000 }).toBe(2);
+    }
+  });
+
+  it('quarantines a picture that keeps renderers busy until its answers are due, twice', async () => {
+    open(1);
+    const noise = { type: 'gaussian', mean: 128, sigma: 60 } as const;
+    const create = { width: 900, height: 900, channels: 3, background: '#000', noise } as const;
+    const poison = await sharp({ create }).png().toBuffer();
+    const render = async (): Promise<unknown> => {
+      await expect.poll(() => pool.up, { timeout: 15_000 }).toBe(1);
+      const dueAt = performance.now() + 3000;
+      // Some seconds' work: a size that nobody gets by asking for it.
+      const large = job(poison, { size: 7000, format: 'webp', dueAt });
+      return await pool.render(large, never).catch((error: unknown) => error);
+    };
+    expect(await render()).toMatchObject({ code: 'render_timeout', status: 504 });
+    // More often than twice on a machine too busy to give it a second of these three.
+    await expect
+      .poll(render, { timeout: 60_000 })
+      .toMatchObject({ code: 'original_quarantined', status: 422 });
+    expect(events.quarantined).toHaveLength(1);
+  }, 90_000);
+
+  it('quarantines a picture over which renderers stand still until its answers are due, twice', async () => {
+    open(1);
+    for (let turn = 0; turn < 2; turn += 1) {
+      await expect.poll(() => pool.up, { timeout: 15_000 }).toBe(1);
+      const rendering = pool.render(await slowJob({ dueAt: performance.now() + 2500 }), never);
+      rendering.catch(() => undefined);
+      await whileRendering(() => signalIt('SIGSTOP'));
+      await expect(rendering).rejects.toMatchObject({ code: 'render_timeout' });
+    }
+    await expect(pool.render(await slowJob(), never)).rejects.toMatchObject({
+      code: 'original_quarantined',
+    });
+  });
+
+  it('does not blame a picture for a machine that has no time for it', async () => {
+    open(1);
+    for (let turn = 0; turn < 3; turn += 1) {
+      await expect.poll(() => pool.up, { timeout: 15_000 }).toBe(1);
+      const dueAt = performance.now() + 3000;
+      const rendering = pool.render(await slowJob({ dueAt }), never);
+      rendering.catch(() => undefined);
+      await whileRendering(() => signalIt('SIGSTOP'));
+      // Given the processor at last, and too late.
+      setTimeout(() => signalIt('SIGCONT'), dueAt - performance.now() - 50);
+      await expect(rendering).rejects.toMatchObject({ code: 'render_timeout' });
+    }
+    expect(events.died).toHaveLength(3);
+    expect(events.quarantined).toEqual([]);
+    expect((await lookAt(await pool.render(await slowJob(), never))).width).toBe(48);
+  });
+
   it('kills a renderer that hangs when the answer is due, and has another for the next', async () => {
     open(1);
     const slow = await slowJob({ dueAt: performance.now() + 3000 });

@@ -34,6 +34,7 @@ export class Letters {
 
   /**
    * @param turn for whom: drawing is shared out fairly
+   * @param dueAt on the clock of `performance.now()`; for one that stands in, when the other was due
    * @throws AvatarError
    */
   async answer(
@@ -41,6 +42,7 @@ export class Letters {
     format: Format,
     turn: Pick<LetterJob, 'site' | 'client'>,
     caller: Pick<Caller, 'departure' | 'watch'>,
+    dueAt = performance.now() + this.#rules.deadlineMs,
   ): Promise<{ variant: Variant; key: string; source: Source }> {
     const tag = letterTag(letter, format, this.#rules.version);
     const { variants, observer } = this.#parts;
@@ -48,8 +50,8 @@ export class Letters {
     if (cached !== undefined) return { variant: cached, key: tag, source: 'memory' };
     observer.missed();
 
-    const { deadlineMs } = this.#rules;
-    using deadline = new Deadline(deadlineMs, caller.departure());
+    const leftMs = Math.max(0, Math.round(dueAt - performance.now()));
+    using deadline = new Deadline(leftMs, caller.departure());
     const { result, joined } = await this.#flights.run(tag, deadline.signal, async (signal) => {
       const bytes = await this.#draw({ ...turn, letter, format }, caller, signal);
       const variant: Variant = { bytes, format, etag: tag, lastModified: DRAWN };

@@ -107,10 +107,11 @@ export class Pipeline {
 
   /** @throws AvatarError */
   async answer(request: AvatarRequest | NobodysRequest, caller: Caller): Promise<Answer> {
+    const dueAt = performance.now() + this.#rules.deadlineMs;
     try {
       return await this.#answer(request, caller);
     } catch (error) {
-      return await this.#standIn(request, AvatarError.from(error), caller);
+      return await this.#standIn(request, AvatarError.from(error), caller, dueAt);
     }
   }
 
@@ -293,6 +294,7 @@ export class Pipeline {
     request: AvatarRequest | NobodysRequest,
     error: AvatarError,
     caller: Caller,
+    dueAt: number,
   ): Promise<Answer> {
     const letter = standInFor(this.#rules.standIn, request, error);
     if (letter === undefined) throw error;
@@ -303,6 +305,7 @@ export class Pipeline {
       format === 'original' ? 'png' : stillFormat(format),
       this.#turnOf(request, caller),
       caller,
+      dueAt,
     );
     const picture = letter.letter === '' ? 'blank' : 'letter';
     return { kind: 'stand-in', picture, ...drawn, error };

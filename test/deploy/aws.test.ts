@@ -11,10 +11,16 @@ import { configurationOf, DEPLOY, readTemplate } from './templates.ts';
 
 type Resource = { readonly Type: string; readonly Properties: Record<string, unknown> };
 type Template = {
-  readonly Parameters: Record<string, { readonly Default?: string | number }>;
+  readonly Parameters: Record<
+    string,
+    { readonly Default?: string | number; readonly MinValue?: number }
+  >;
+  readonly Mappings: Record<string, Record<string, Record<string, string>>>;
   readonly Resources: Record<string, Resource>;
 };
 type Attribute = { readonly Key: string; readonly Value: unknown };
+type Behavior = Readonly<Record<'CachePolicyId' | 'FunctionAssociations', unknown>>;
+type Headers = { readonly Items: readonly { readonly Header: string }[] };
 
 const NAME = 'aws/avatar-proxy.yaml';
 const text = readTemplate(NAME);
@@ -126,6 +132,65 @@ describe('what the template sets up', () => {
     expect(errors).toEqual(uncached);
   });
 
+  it('sends with what is in the bucket what the service sends, as CloudFront lets it be said', () => {
+    const policy = propertiesOf('ResponsePolicy')['ResponseHeadersPolicyConfig'];
+    expect(policy).toMatchObject({
+      CorsConfig: {
+        AccessControlAllowOrigins: { Items: ['*'] },
+        AccessControlAllowMethods: { Items: ['GET', 'HEAD', 'OPTIONS'] },
+        AccessControlAllowHeaders: { Items: ['*'] },
+        AccessControlAllowCredentials: false,
+        OriginOverride: true,
+      },
+    });
+    const { CustomHeadersConfig: custom }: { CustomHeadersConfig?: Headers } = Object(policy);
+    const names = custom?.Items.map(({ Header }) => Header.toLowerCase());
+    // "… is a CORS header and cannot be set as custom header", and so for those of security.
+    expect(names).toEqual(['cross-origin-resource-policy']);
+  });
+
+  it('hides of S3 what NGINX hides before the same bucket', () => {
+    const policy = propertiesOf('ResponsePolicy')['ResponseHeadersPolicyConfig'];
+    const { RemoveHeadersConfig: removed }: { RemoveHeadersConfig?: Headers } = Object(policy);
+    const hidden = readTemplate('nginx/variants-first.conf').matchAll(/proxy_hide_header (\S+);/g);
+    // CloudFront takes these two off by itself.
+    const own = new Set(['x-amz-id-2', 'x-amz-request-id']);
+    const expected = Array.from(hidden, ([, name = '']) => name).filter((name) => !own.has(name));
+    expect(removed?.Items.map(({ Header }) => Header).toSorted()).toEqual(expected.toSorted());
+    // Its quota.
+    expect(expected.length).toBeLessThanOrEqual(10);
+  });
+
+  it('folds Accept wherever it is in the key of the cache', () => {
+    const config = propertiesOf('Distribution')['DistributionConfig'];
+    const {
+      DefaultCacheBehavior: usual,
+      CacheBehaviors: others = [],
+    }: { DefaultCacheBehavior?: Behavior; CacheBehaviors?: Behavior[] } = Object(config);
+    expect(JSON.stringify(propertiesOf('CachePolicy'))).toContain('"Headers":["accept"]');
+    const keyedByAccept = [usual, ...others].filter(
+      (behavior) => behavior?.CachePolicyId === '${CachePolicy}',
+    );
+    expect(keyedByAccept).toHaveLength(2);
+    for (const behavior of keyedByAccept) {
+      expect(JSON.stringify(behavior?.FunctionAssociations)).toContain('NormalizeAccept');
+    }
+  });
+
+  it('has Origin Shield where CloudFront has one', () => {
+    const regions = template.Mappings['OriginShield'] ?? {};
+    const shields = new Set(Object.values(regions).map(({ Region }) => Region ?? ''));
+    expect(shields).toEqual(new Set(ORIGIN_SHIELDS));
+    for (const shield of shields) expect(regions[shield]).toEqual({ Region: shield });
+    const config = propertiesOf('Distribution')['DistributionConfig'];
+    const { Origins: origins }: { Origins?: { OriginShield: unknown }[] } = Object(config);
+    expect(origins).toHaveLength(2);
+    for (const { OriginShield: shield } of origins ?? []) {
+      const OriginShieldRegion = ['OriginShield', '${AWS::Region}', 'Region'];
+      expect(shield).toEqual({ Enabled: true, OriginShieldRegion });
+    }
+  });
+
   // When this fails: `npm run templates`.
   it('has the function that folds Accept as it is tested', () => {
     const code = readTemplate('cloudfront/normalize-accept.js');
@@ -145,6 +210,26 @@ describe('what the template sets up', () => {
   });
 });
 
+/** All there are: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/origin-shield.html */
+const ORIGIN_SHIELDS = [
+  'us-east-1',
+  'us-east-2',
+  'us-west-2',
+  'ap-south-1',
+  'ap-northeast-1',
+  'ap-northeast-2',
+  'ap-southeast-1',
+  'ap-southeast-2',
+  'eu-central-1',
+  'eu-west-1',
+  'eu-west-2',
+  'sa-east-1',
+];
+
+function propertiesOf(name: string): Record<string, unknown> {
+  return template.Resources[name]?.Properties ?? {};
+}
+
 /** What the instance writes to the service's environment, with the parameters' defaults filled in. */
 function environment(): Record<string, string> {
   const lines = /<<'ENVIRONMENT'\n(.*?)\n *ENVIRONMENT\n/s.exec(text)?.[1]?.split('\n') ?? [];
@@ -160,8 +245,7 @@ function environment(): Record<string, string> {
 }
 
 function attributesOf(name: string): Record<string, unknown> {
-  const properties = template.Resources[name]?.Properties ?? {};
-  const lists = Object.entries(properties).filter(([key]) => key.endsWith('Attributes'));
+  const lists = Object.entries(propertiesOf(name)).filter(([key]) => key.endsWith('Attributes'));
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const attributes = lists.flatMap(([, list]) => list as Attribute[]);
   return Object.fromEntries(attributes.map(({ Key, Value }) => [Key, Value]));
@@ -169,7 +253,7 @@ function attributesOf(name: string): Record<string, unknown> {
 
 /** `!Ref X` becomes `${X}`, and so do the others that name one thing; the rest keep their content. */
 function intrinsics(): (ScalarTag | CollectionTag)[] {
-  const names = ['Ref', 'Sub', 'GetAtt', 'If', 'Equals', 'Not', 'Join'];
+  const names = ['Ref', 'Sub', 'GetAtt', 'If', 'Equals', 'Not', 'Join', 'FindInMap'];
   return names.flatMap((name) => [
     {
       tag: `!${name}`,

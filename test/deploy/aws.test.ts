@@ -9,7 +9,11 @@ import { FAULTS } from '../../src/errors.ts';
 import { LIMITS } from '../../src/http/server.ts';
 import { configurationOf, DEPLOY, readTemplate } from './templates.ts';
 
-type Resource = { readonly Type: string; readonly Properties: Record<string, unknown> };
+type Resource = {
+  readonly Type: string;
+  readonly Properties: Record<string, unknown>;
+  readonly UpdatePolicy?: unknown;
+};
 type Template = {
   readonly Parameters: Record<
     string,
@@ -201,12 +205,80 @@ describe('what the template sets up', () => {
     expect(Buffer.byteLength(inTemplate)).toBeLessThan(10_240);
   });
 
-  it('scales from one to four', () => {
-    expect(template.Resources['Instances']?.Properties).toMatchObject({
-      MinSize: '1',
-      MaxSize: '${MaxInstances}',
+  it('scales from one to four, and never to so few that none could be replaced', () => {
+    expect(propertiesOf('Instances')).toMatchObject({ MinSize: '1', MaxSize: '${MaxInstances}' });
+    const { Default: usual, MinValue: least = 0 } = template.Parameters['MaxInstances'] ?? {};
+    expect(usual).toBe(4);
+    // CloudFormation refuses a rolling update that keeps as many in service as there may be.
+    const kept = template.Resources['Instances']?.UpdatePolicy;
+    expect(kept).toMatchObject({ AutoScalingRollingUpdate: { MinInstancesInService: 1 } });
+    expect(least).toBeGreaterThan(1);
+  });
+
+  it('has the numbers of each minute that its alarms look at', () => {
+    const ofMinutes = Object.values(template.Resources).filter(
+      ({ Properties: { Namespace, Period } }) => Namespace === 'AWS/EC2' && Number(Period) < 300,
+    );
+    expect(ofMinutes).toHaveLength(1);
+    expect(propertiesOf('LaunchTemplate')).toMatchObject({
+      LaunchTemplateData: { Monitoring: { Enabled: true } },
     });
-    expect(template.Parameters['MaxInstances']?.Default).toBe(4);
+  });
+
+  it('tells of failures of the load balancer as well, and when nothing is ready', () => {
+    const metrics = JSON.stringify(propertiesOf('FailureAlarm')['Metrics']);
+    expect(metrics).toContain('"HTTPCode_Target_5XX_Count"');
+    expect(metrics).toContain('"HTTPCode_ELB_5XX_Count"');
+    // Requests that never met an instance are in the one and not in the other.
+    expect(metrics).toContain('/ (FILL(requests, 0) + FILL(refusals, 0))');
+    expect(propertiesOf('NobodyReadyAlarm')).toMatchObject({
+      MetricName: 'HealthyHostCount',
+      ComparisonOperator: 'LessThanThreshold',
+      Threshold: 1,
+      TreatMissingData: 'breaching',
+    });
+  });
+
+  it('can be watched by a Prometheus, from where the operator says and from nowhere else', async () => {
+    const { admin } = await configurationOf(environment());
+    // Within the container, where else only its own processes would get there; outside of it the security
+    // group says who does.
+    expect(admin?.host).toBe('0.0.0.0');
+    for (const port of [8080, admin?.port]) expect(text).toContain(` --publish ${port}:${port} `);
+    expect(propertiesOf('InstanceGroup')['SecurityGroupIngress']).toEqual([
+      expect.objectContaining({
+        FromPort: 8080,
+        ToPort: 8080,
+        SourceSecurityGroupId: '${LoadBalancerGroup}',
+      }),
+      expect.objectContaining({
+        FromPort: admin?.port,
+        ToPort: admin?.port,
+        CidrIp: '${MonitoringNetwork}',
+      }),
+    ]);
+    // Nobody.
+    expect(template.Parameters['MonitoringNetwork']?.Default).toBe('127.0.0.1/32');
+  });
+
+  it('lets sessions in through Systems Manager, and lets them ask for nothing else', () => {
+    const policies = JSON.stringify(propertiesOf('InstanceRole'));
+    const actions = Array.from(policies.matchAll(/"(ssm\w*:[^"]+)"/g), ([, action]) => action);
+    expect(new Set(actions)).toEqual(
+      new Set([
+        'ssm:GetParameter',
+        'ssm:UpdateInstanceInformation',
+        'ssmmessages:CreateControlChannel',
+        'ssmmessages:CreateDataChannel',
+        'ssmmessages:OpenControlChannel',
+        'ssmmessages:OpenDataChannel',
+      ]),
+    );
+  });
+
+  it('knows whose word to take for who a client is: CloudFront’s, passed on by the balancer', async () => {
+    const { trustedProxies } = await configurationOf(environment());
+    expect(trustedProxies).toBe(2);
   });
 });
 

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isAlias, parseDocument, type ScalarTag, type CollectionTag, visit } from 'yaml';
+import { isAlias, parse, parseDocument, type ScalarTag, type CollectionTag, visit } from 'yaml';
 import { withFunction } from '../../scripts/edge-function.ts';
 import { FAULTS } from '../../src/errors.ts';
 import { LIMITS } from '../../src/http/server.ts';
@@ -259,6 +259,25 @@ describe('what the template sets up', () => {
     ]);
     // Nobody.
     expect(template.Parameters['MonitoringNetwork']?.Default).toBe('127.0.0.1/32');
+  });
+
+  it('has its instances found by the job of Prometheus that the alerts ask for', async () => {
+    const { admin } = await configurationOf(environment());
+    const scraped: {
+      scrape_configs: { job_name: string; ec2_sd_configs: { port: number; filters: unknown }[] }[];
+    } = parse(readTemplate('prometheus/aws.yml'));
+    const [job] = scraped.scrape_configs;
+    expect(readTemplate('prometheus/alerts.yml')).toContain(`up{job="${job?.job_name}"}`);
+    expect(job?.ec2_sd_configs[0]?.port).toBe(admin?.port);
+    // As the README names the stack.
+    expect(job?.ec2_sd_configs[0]?.filters).toContainEqual({
+      name: 'tag:Name',
+      values: ['avatars'],
+    });
+    const named = { Key: 'Name', Value: '${AWS::StackName}' };
+    expect(propertiesOf('LaunchTemplate')).toMatchObject({
+      LaunchTemplateData: { TagSpecifications: [{ ResourceType: 'instance', Tags: [named] }] },
+    });
   });
 
   it('lets sessions in through Systems Manager, and lets them ask for nothing else', () => {

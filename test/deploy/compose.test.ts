@@ -74,6 +74,8 @@ describe('compose.yaml', () => {
   it.each(instances)('configures %s with what the service reads', async (_name, service) => {
     const config = await configurationOf(withDefaults(service.environment ?? {}));
     expect(config.originals).toMatchObject([{ kind: 's3', bucket: 'originals' }]);
+    // NGINX and nothing else. Without it NGINX would be the only client there is.
+    expect(config.trustedProxies).toBe(1);
     const seconds = Number.parseInt(service.stop_grace_period ?? '', 10);
     expect(seconds * 1000).toBeGreaterThan(config.drainMs + config.deadlineMs);
   });
@@ -111,11 +113,14 @@ describe('compose.yaml', () => {
   });
 
   const promtool = findProgram('promtool');
-  it.skipIf(promtool === undefined)('has a Prometheus configuration Prometheus takes', () => {
-    const file = join(DEPLOY, 'prometheus', 'prometheus.yml');
-    const said = execFileSync(promtool ?? '', ['check', 'config', '--syntax-only', file]);
-    expect(String(said)).toContain('SUCCESS');
-  });
+  it.skipIf(promtool === undefined).each(['prometheus.yml', 'aws.yml'])(
+    'has a configuration that Prometheus takes in %s',
+    (name) => {
+      const file = join(DEPLOY, 'prometheus', name);
+      const said = execFileSync(promtool ?? '', ['check', 'config', '--syntax-only', file]);
+      expect(String(said)).toContain('SUCCESS');
+    },
+  );
 });
 
 function composeValidator(): ReturnType<Ajv['compile']> {

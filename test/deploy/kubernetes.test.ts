@@ -6,9 +6,11 @@ import { promisify } from 'node:util';
 import type { Deployment } from 'kubernetes-types/apps/v1.d.ts';
 import type { HorizontalPodAutoscaler } from 'kubernetes-types/autoscaling/v2.d.ts';
 import type { ConfigMap, Service } from 'kubernetes-types/core/v1.d.ts';
+import type { NetworkPolicy } from 'kubernetes-types/networking/v1.d.ts';
 import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.d.ts';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { findProgram } from '../support/programs.ts';
 import { configurationOf, DEPLOY, readTemplate } from './templates.ts';
 
 type Manifest = { readonly apiVersion: string; readonly kind: string };
@@ -18,6 +20,7 @@ type Kinds = {
   ConfigMap: ConfigMap;
   Deployment: Deployment;
   HorizontalPodAutoscaler: HorizontalPodAutoscaler;
+  NetworkPolicy: NetworkPolicy;
   PodDisruptionBudget: PodDisruptionBudget;
   Service: Service;
 };
@@ -79,6 +82,80 @@ describe('the manifests for Kubernetes', () => {
     expect(published.map(({ targetPort }) => targetPort)).toEqual(['http']);
   });
 
+  it('let everybody ask for avatars, and Prometheus alone for the rest', async () => {
+    const { admin, trustedProxies } = await configurationOf(config);
+    // Of all addresses of the pod.
+    expect(admin?.host).toBe('0.0.0.0');
+    const { podSelector, policyTypes, ingress = [] } = only('NetworkPolicy').spec ?? {};
+    expect(podSelector?.matchLabels).toEqual(deployment.spec?.template.metadata?.labels);
+    expect(policyTypes).toEqual(['Ingress']);
+    expect(ingress).toEqual([
+      { ports: [{ port: 'http' }] },
+      {
+        ports: [{ port: 'admin' }],
+        from: [
+          {
+            namespaceSelector: {},
+            podSelector: { matchLabels: { 'app.kubernetes.io/name': 'prometheus' } },
+          },
+        ],
+      },
+    ]);
+    // Else the ingress would be the only client there is, and nobody have to take turns.
+    expect(trustedProxies).toBe(1);
+  });
+
+  it('are not scraped a second time under another name, by their annotations', () => {
+    expect(deployment.spec?.template.metadata?.annotations).toBeUndefined();
+  });
+
+  const promtool = findProgram('promtool');
+  it.skipIf(promtool === undefined)(
+    'are found by Prometheus as the job that the alerts ask for, at the port for operators',
+    async () => {
+      const labels = Object.entries(deployment.spec?.template.metadata?.labels ?? {});
+      const ofPod = Object.fromEntries(
+        labels.map(([name, value]) => [
+          `__meta_kubernetes_pod_label_${name.replaceAll(/\W/g, '_')}`,
+          value,
+        ]),
+      );
+      // Debian's Prometheus knows no Kubernetes: what it would find is written into the configuration.
+      const found = container?.ports?.map(({ name, containerPort }) => ({
+        targets: [`10.0.0.1:${containerPort}`],
+        labels: {
+          ...ofPod,
+          __meta_kubernetes_namespace: 'forum',
+          __meta_kubernetes_pod_name: 'avatar-proxy-x',
+          __meta_kubernetes_pod_container_port_name: name,
+        },
+      }));
+      expect(found).toHaveLength(2);
+      const discovery = /kubernetes_sd_configs:\n +- role: pod\n/;
+      const text = readTemplate('prometheus/kubernetes.yml');
+      expect(text).toMatch(discovery);
+      const folder = await mkdtemp(join(tmpdir(), 'avatar-scraped-'));
+      onTestFinished(() => rm(folder, { recursive: true, force: true }));
+      const file = join(folder, 'prometheus.yml');
+      const described = `static_configs: ${JSON.stringify(found)}\n`;
+      await writeFile(file, text.replace(discovery, described));
+      const args = ['check', 'service-discovery', '--timeout=1s', file, 'avatar-proxy'];
+      const { stdout } = await promisify(execFile)(promtool ?? '', args);
+      const targets: { labels: Record<string, string> }[] = JSON.parse(stdout);
+      const kept = targets.filter(({ labels: { __address__: address } }) => address !== undefined);
+      const { admin } = await configurationOf(config);
+      expect(kept.map((target) => target.labels)).toEqual([
+        expect.objectContaining({
+          __address__: `10.0.0.1:${admin?.port}`,
+          job: 'avatar-proxy',
+          namespace: 'forum',
+          instance: 'avatar-proxy-x',
+        }),
+      ]);
+      expect(readTemplate('prometheus/alerts.yml')).toContain('up{job="avatar-proxy"}');
+    },
+  );
+
   it('mean the same pods everywhere', () => {
     const labels = deployment.spec?.template.metadata?.labels;
     expect(deployment.spec?.selector.matchLabels).toEqual(labels);
@@ -126,7 +203,7 @@ async function complaints(checked: readonly Manifest[]): Promise<string> {
   const modules = join(import.meta.dirname, '..', '..', 'node_modules');
   const lines = checked.map(({ apiVersion, kind, ...rest }, index) => {
     const [group = '', version = group] = apiVersion.split('/');
-    const module = `${version === group ? 'core' : group}/${version}`;
+    const module = `${version === group ? 'core' : group.replace('.k8s.io', '')}/${version}`;
     const literal = JSON.stringify({ apiVersion, kind, ...rest });
     return `export const m${index}: import('kubernetes-types/${module}').${kind} = ${literal};`;
   });

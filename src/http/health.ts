@@ -1,4 +1,4 @@
-/** Liveness and readiness: two questions, two answers. */
+/** Liveness and readiness: different questions, different answers. */
 import type { FastifyPluginCallback } from 'fastify';
 import { AvatarError } from '../errors.ts';
 import { sendProblem } from './problems.ts';
@@ -6,6 +6,8 @@ import { sendProblem } from './problems.ts';
 export type Readiness = {
   /** @throws AvatarError why no new requests should come here */
   check(): Promise<void>;
+  /** @throws AvatarError why they should not, were there nobody else to take them */
+  checkServing(): Promise<void>;
 };
 
 export type Liveness = {
@@ -23,6 +25,7 @@ export const healthRoutes: FastifyPluginCallback<HealthRoutesOptions> = (
   const questions = [
     ['/healthz', 'alive', () => liveness.check()],
     ['/readyz', 'ready', () => readiness.check()],
+    ['/servez', 'serving', () => readiness.checkServing()],
   ] as const;
   for (const [path, status, check] of questions) {
     app.get(path, async (request, reply) => {

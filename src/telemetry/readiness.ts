@@ -9,10 +9,14 @@ const PROBE_TIMEOUT_MS = 3000;
 /** What is probed: the originals. */
 type Probed = { probe(signal: AbortSignal): Promise<void> };
 
-/** Whether new requests should come here: not while draining, nor when originals can't be reached. */
+/**
+ * Whether new requests should come here. Where there are others to send them to: not while draining, nor
+ * when originals can't be reached.
+ */
 export class OriginalsReadiness {
   readonly #originals: Probed;
   #isDraining = false;
+  #wasReady = false;
   #probe: Promise<void> | undefined;
   #probeAgainAt = -Infinity;
 
@@ -42,9 +46,19 @@ export class OriginalsReadiness {
     }
     try {
       await this.#probe;
+      this.#wasReady = true;
     } catch (error) {
       if (error instanceof AvatarError) throw error;
       throw new AvatarError('originals_unavailable', { detail: 'the probe failed', cause: error });
     }
+  }
+
+  /**
+   * Where nobody else would have them either: originals out of reach of one instance are out of reach of all,
+   * and what has been rendered is still served.
+   * @throws AvatarError while draining, and until originals were reached once
+   */
+  async checkServing(): Promise<void> {
+    if (this.#isDraining || !this.#wasReady) await this.check();
   }
 }

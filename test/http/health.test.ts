@@ -1,6 +1,10 @@
-import { rename } from 'node:fs/promises';
-import { describe, expect, it } from 'vitest';
+import { rename, rm } from 'node:fs/promises';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { createFolder, startApp } from '../support/app.ts';
+import { card } from '../support/cards.ts';
+
+/** Originals that were reached are asked again after five seconds. */
+const PATIENCE = { timeout: 20_000 };
 
 describe('health', () => {
   it('is alive and ready while originals can be reached', async () => {
@@ -28,6 +32,40 @@ describe('health', () => {
     await rename(`${folder.directory}-gone`, folder.directory);
     await folder.remove();
   });
+
+  it(
+    'serves on when originals go away, having reached them once, until it drains',
+    PATIENCE,
+    async () => {
+      const folder = await createFolder({ 'h/sam/1': await card(96, 96).png().toBuffer() });
+      const away = `${folder.directory}-gone`;
+      await rename(folder.directory, away);
+      const app = await startApp({ AVATAR_ORIGINALS: `file:${folder.directory}` });
+      onTestFinished(async () => {
+        await app.close();
+        await rm(away, { recursive: true });
+      });
+      const statusOf = async (path: string): Promise<number> =>
+        (await app.server.inject(path)).statusCode;
+      // One that never reached them is of no use to anybody yet.
+      expect(await statusOf('/servez')).toBeGreaterThanOrEqual(500);
+      expect(await statusOf('/servez')).toBe(await statusOf('/readyz'));
+
+      await rename(away, folder.directory);
+      await expect.poll(() => statusOf('/servez'), PATIENCE).toBe(200);
+      const avatar = '/user_avatar/h/sam/48/1.png';
+      expect(await statusOf(avatar)).toBe(200);
+
+      await rename(folder.directory, away);
+      await expect.poll(() => statusOf('/readyz'), PATIENCE).toBeGreaterThanOrEqual(500);
+      const reply = await app.server.inject('/servez');
+      expect([reply.statusCode, reply.headers['cache-control']]).toEqual([200, 'no-store']);
+      expect(await statusOf(avatar)).toBe(200);
+
+      app.drain();
+      expect((await app.server.inject('/servez')).json()).toMatchObject({ code: 'shutting_down' });
+    },
+  );
 
   it('is not ready while draining, but still serves', async () => {
     const app = await startApp();

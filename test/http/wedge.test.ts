@@ -6,6 +6,7 @@ import type { OriginalStore } from '../../src/avatar/ports.ts';
 import { healthRoutes } from '../../src/http/health.ts';
 import { SharedOriginals } from '../../src/originals/shared.ts';
 import { Liveness } from '../../src/telemetry/liveness.ts';
+import { OriginalsReadiness } from '../../src/telemetry/readiness.ts';
 import { startApp } from '../support/app.ts';
 import { Recording } from '../originals/ordered.fixture.ts';
 
@@ -64,7 +65,7 @@ describe('a store that never answers and heeds no signal', () => {
     const originals = new SharedOriginals([store], settings);
     const server = Fastify();
     await server.register(healthRoutes, {
-      readiness: { check: async () => undefined },
+      readiness: new OriginalsReadiness(store),
       liveness: new Liveness({ read: originals }, 100),
     });
     const alive = async (): Promise<number> => (await server.inject('/healthz')).statusCode;

@@ -1,20 +1,19 @@
-/**
- * Real trouble, a real Prometheus, and the alerts as they are handed out, but for their patience. What
- * is too costly to provoke (memory that leaks, descriptors that run out, restarts) is left to
- * `alerts.test.yml`.
- */
+/** Real trouble, a real Prometheus, and the alerts as they are handed out, but for their patience. */
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, open, openSync } from 'node:fs';
+import { closeSync, constants, open, openSync, readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
-import { describe, it } from 'vitest';
+import { describe, inject, it } from 'vitest';
 import { emptyPanels } from '../support/dashboard.ts';
 import { keepAsking } from '../support/load.ts';
 import { Scene, silentOf } from '../support/observed.ts';
 import { freePort } from '../support/ports.ts';
 import { hasPrometheus } from '../support/prometheus.ts';
+import { connectS3 } from '../support/s3-server.ts';
+import { type Service, startService } from '../support/service.ts';
 
 const LONG = { timeout: 100_000 };
 
@@ -23,8 +22,23 @@ describe.runIf(hasPrometheus).concurrent('Prometheus', LONG, () => {
     expect,
   }) => {
     await using scene = new Scene();
-    const { base, admin } = await scene.start({ AVATAR_MISSING: 'letter' });
+    const s3 = await connectS3(inject('s3'));
+    scene.onEnd(() => s3.stop());
+    process.env['AWS_ACCESS_KEY_ID'] = s3.accessKeyId;
+    process.env['AWS_SECRET_ACCESS_KEY'] = s3.secretAccessKey;
+    const bucket = await s3.createBucket('panels');
+    const { base, admin } = await scene.start({
+      AVATAR_MISSING: 'letter',
+      AVATAR_VARIANTS: `s3://${bucket}?region=us-east-1&endpoint=${s3.endpoint}`,
+    });
     const prometheus = await scene.watch('avatar-proxy', admin);
+    // What is exported from the start is no proof that anybody counts.
+    const scrapedTwice = 'count_over_time(avatar_build_info[10s]) > 1';
+    await expect.poll(() => prometheus.query(scrapedTwice), { timeout: 30_000 }).toHaveLength(1);
+    const idle = await emptyPanels(prometheus, '10s');
+    for (const panel of ['Requests', 'By outcome', 'Bytes out', 'Bytes in', 'Look-ups', 'Writes']) {
+      expect(idle).toContainEqual(expect.stringMatching(`^${panel}: `));
+    }
     const load = keepAsking(base, 20);
     scene.onEnd(() => load.stop());
     await expect
@@ -50,9 +64,66 @@ describe.runIf(hasPrometheus).concurrent('Prometheus', LONG, () => {
     const prometheus = await scene.watch('originals', service.admin);
     const silent = await silentOf(
       prometheus,
-      ['AvatarRequestsFail', 'AvatarOriginalsUnreadable', 'AvatarStorePassedOver'],
+      [
+        'AvatarRequestsFail',
+        'AvatarOriginalsUnreadable',
+        'AvatarStorePassedOver',
+        'AvatarStoreInTrouble',
+      ],
       () => scene.askForAnother(service),
     );
+    expect(silent).toEqual([]);
+  });
+
+  it('says when the store of variants is not there', async ({ expect }) => {
+    await using scene = new Scene();
+    const service = await scene.start({
+      AVATAR_ORIGINALS: await scene.folderOf(await users(500, 64)),
+      AVATAR_VARIANTS: `s3://bucket?endpoint=http://127.0.0.1:${await freePort()}&region=x`,
+    });
+    const prometheus = await scene.watch('variants', service.admin);
+    const silent = await silentOf(prometheus, ['AvatarSharedVariantsFail'], () =>
+      scene.askForAnother(service),
+    );
+    expect(silent).toEqual([]);
+  });
+
+  it('says when an instance restarts again and again', async ({ expect }) => {
+    await using scene = new Scene();
+    const adminPort = await freePort();
+    const prometheus = await scene.watch('restarts', `127.0.0.1:${adminPort}`, 70);
+    const startSeen = async (): Promise<string | undefined> =>
+      (await prometheus.query('process_start_time_seconds'))[0]?.value[1];
+    let last: string | undefined;
+    const silent = await silentOf(prometheus, ['AvatarRestarts'], async () => {
+      const service = await startProcess(scene, adminPort);
+      const isSeen = async (): Promise<boolean> => ![undefined, last].includes(await startSeen());
+      await expect.poll(isSeen, { timeout: 30_000 }).toBe(true);
+      last = await startSeen();
+      service.child.kill('SIGKILL');
+      await service.exited;
+    });
+    expect(silent).toEqual([]);
+  });
+
+  it('says when a front opens a connection for each request, and closes none', async ({
+    expect,
+  }) => {
+    await using scene = new Scene();
+    const adminPort = await freePort();
+    const service = await startProcess(scene, adminPort);
+    await service.ready();
+    const pid = service.child.pid ?? 0;
+    const openFiles = (): number => readdirSync(`/proc/${pid}/fd`).length;
+    const limit = openFiles() * 3;
+    execFileSync('prlimit', ['--pid', `${pid}`, `--nofile=${limit}:${limit}`]);
+    const prometheus = await scene.watch('descriptors', `127.0.0.1:${adminPort}`);
+    const silent = await silentOf(prometheus, ['AvatarDescriptorsRunOut'], () => {
+      // What is left is for Prometheus.
+      if (openFiles() > limit * 0.85) return;
+      const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
+      scene.onEnd(async () => socket.destroy());
+    });
     expect(silent).toEqual([]);
   });
 
@@ -138,6 +209,16 @@ describe.runIf(hasPrometheus)('Prometheus', LONG, () => {
     expect(silent).toEqual([]);
   });
 
+  it('says when memory leaks', async ({ expect }) => {
+    await using scene = new Scene();
+    const { admin } = await scene.start({ AVATAR_MEMORY_MB: '1' });
+    const prometheus = await scene.watch('memory', admin);
+    const leaked = Buffer.alloc(700e6, 1);
+    const silent = await silentOf(prometheus, ['AvatarMemoryGrows']);
+    expect(silent).toEqual([]);
+    expect(leaked).toHaveLength(700e6);
+  });
+
   it('says when all threads of the pool are busy', async ({ expect }) => {
     await using scene = new Scene();
     const folder = await mkdtemp(join(tmpdir(), 'avatar-fifo-'));
@@ -157,6 +238,16 @@ describe.runIf(hasPrometheus)('Prometheus', LONG, () => {
     expect(silent).toEqual([]);
   });
 });
+
+/** Where it takes one of its own: gone with the scene, if not before. */
+async function startProcess(scene: Scene, adminPort: number): Promise<Service> {
+  const service = await startService({ ADMIN_PORT: `${adminPort}`, AVATAR_RENDERS: '1' });
+  scene.onEnd(async () => {
+    service.child.kill('SIGKILL');
+    await service.exited;
+  });
+  return service;
+}
 
 function opening(file: string): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -73,6 +73,11 @@ describe('the alert rules', () => {
     expect(alerts.filter((name) => !tests.includes(`alertname="${name}"`))).toEqual([]);
   });
 
+  it('are each provoked by real trouble', () => {
+    const tests = readFileSync(join(import.meta.dirname, 'alerts.live.test.ts'), 'utf8');
+    expect(alerts.filter((name) => !tests.includes(`'${name}'`))).toEqual([]);
+  });
+
   it.runIf(hasPrometheus)('are rules, and fire when they should', async () => {
     expect(await promtool(['check', 'rules', RULES])).toBe('');
     expect(await promtool(['test', 'rules', RULE_TESTS])).toBe('');

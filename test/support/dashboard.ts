@@ -24,12 +24,28 @@ export function filledIn(expr: string, interval: string): string {
     .replaceAll('$__rate_interval', interval);
 }
 
-/** @returns the panels whose queries give nothing that could be drawn */
+/**
+ * What is at zero where all is well, where nobody waits at the moment, or where there is no database and
+ * nothing to be begun twice.
+ */
+const OFTEN_ZERO =
+  /avatar_(?:shed_total|renders_(?:waiting|running)|render_queue_oldest|renderer_(?:deaths|failed)|originals_quarantined|original_(?:store_in|fallbacks|hedges)|reads_(?:running|waiting)|directory_lookups|shared_variant_writes_waiting)|status=~"5\.\."/;
+
+/** @returns the panels whose queries give nothing to be drawn, or zeros where there was something to count */
 export async function emptyPanels(prometheus: Prometheus, interval: string): Promise<string[]> {
   const empty: string[] = [];
   for (const { panel, expr } of dashboardQueries()) {
     const series = await prometheus.query(filledIn(expr, interval));
-    if (!series.some(({ value: [, value] }) => value !== 'NaN')) empty.push(`${panel}: ${expr}`);
+    const isEmpty = OFTEN_ZERO.test(expr) ? isNone : isZero;
+    if (series.every(({ value: [, value] }) => isEmpty(value))) empty.push(`${panel}: ${expr}`);
   }
   return empty;
+}
+
+function isNone(value: string): boolean {
+  return value === 'NaN';
+}
+
+function isZero(value: string): boolean {
+  return isNone(value) || Number(value) === 0;
 }

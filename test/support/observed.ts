@@ -36,12 +36,15 @@ export class Scene implements AsyncDisposable {
     return `file:${folder.directory}`;
   }
 
-  /** Prometheus with the rules as they are handed out, but for their patience. */
-  async watch(job: string, address: string): Promise<Prometheus> {
+  /**
+   * Prometheus with the rules as they are handed out, but for their patience.
+   * @param windowSeconds what rates and changes are looked at over
+   */
+  async watch(job: string, address: string, windowSeconds = 10): Promise<Prometheus> {
     const prometheus = await startPrometheus({
       targets: { [job]: [address] },
       everySeconds: 1,
-      rules: impatient(readFileSync(RULES, 'utf8')),
+      rules: impatient(readFileSync(RULES, 'utf8'), windowSeconds),
     });
     this.onEnd(() => prometheus.stop());
     return prometheus;
@@ -84,6 +87,8 @@ export async function silentOf(
 }
 
 /** Windows and patience in seconds instead of minutes; expressions and thresholds are the same. */
-function impatient(rules: string): string {
-  return rules.replaceAll(/\[\d+[mh]\]/g, '[10s]').replaceAll(/for: \d+[mh]/g, 'for: 1s');
+function impatient(rules: string, windowSeconds: number): string {
+  return rules
+    .replaceAll(/\[\d+[mh]\]/g, `[${windowSeconds}s]`)
+    .replaceAll(/for: \d+[mh]/g, 'for: 1s');
 }

@@ -27,6 +27,11 @@ const commands = [...texts].flatMap(([name, text]) =>
   commandsOf(text).map((line) => ({ document: name, line, command: parseCommand(line) })),
 );
 
+/** What other commands write, for those after them. */
+const MADE = new Set(
+  commands.flatMap(({ command: { words } }) => words.filter((_word, at) => words[at - 1] === '>')),
+);
+
 /** Need a cloud, a cluster, Docker, root's rights or another's database. */
 const NEEDS_MORE = new Set(['aws', 'docker', 'kubectl', 'psql', 'sudo']);
 
@@ -76,7 +81,8 @@ async function check({ variables, words }: Command): Promise<void> {
   }
   if (NEEDS_MORE.has(program)) {
     const paths = args.filter((word) => /^(?:deploy\/|\$PWD\/)/.test(word));
-    const missing = paths.filter((path) => !existsSync(join(ROOT, path.replace('$PWD/', ''))));
+    const names = paths.map((path) => path.replace('$PWD/', ''));
+    const missing = names.filter((name) => !MADE.has(name) && !existsSync(join(ROOT, name)));
     if (missing.length > 0) throw new Error(`${missing.join()} is not there`);
     return;
   }
@@ -86,6 +92,9 @@ async function check({ variables, words }: Command): Promise<void> {
       return;
     case 'npx':
       await checkCommand(args);
+      return;
+    case 'sed':
+      await checkEdit(args);
       return;
     case 'curl':
       await checkAddress(args.at(-1) ?? '');
@@ -125,6 +134,13 @@ async function checkCommand([
   ]);
   const unknown = args.filter((arg) => arg.startsWith('--') && !results.includes(arg));
   if (code !== 0 || unknown.length > 0) throw new Error(`${unknown.join()} ${remarks}`);
+}
+
+/** It finds what it is to change. */
+async function checkEdit([expression = '', file = '']: readonly string[]): Promise<void> {
+  const before = readFileSync(join(ROOT, file), 'utf8');
+  const { stdout } = await promisify(execFile)('sed', [expression, join(ROOT, file)]);
+  if (stdout === before) throw new Error(`${file} has nothing to change`);
 }
 
 /** Of the demo, wherever its reader has it. */

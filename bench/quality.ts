@@ -293,7 +293,7 @@ function report(results: readonly Result[], cpuOf: CpuOf): Report {
       { what: `CPU of PNG ÷ ${PLAIN}, worst size`, values: [Math.max(...perPlain)], atMost: 1.5 },
     ],
     notes: [
-      'PNG: photographs are off by at most one level of 255 in any channel, alpha by none; drawings are exact, or have colours merged that differ by no more. That is what "no visible difference" means here.',
+      'PNG: no colour is off by more than one level of 255 in any channel, on whatever it is shown. That is what "no visible difference" means here.',
       'Not counted for ImageMagick: the passes of jpegoptim, oxipng and a lossy pngquant that Discourse makes afterwards.',
       "Nothing is sharpened here; Discourse's unsharp mask is part of its distance from the reference.",
     ],

@@ -9,7 +9,7 @@ import type { ProfileVersions } from '../avatar/variant.ts';
 import type { Survey } from './png/survey.ts';
 
 export const PROFILE_VERSIONS: ProfileVersions = {
-  png: 2,
+  png: 3,
   jpg: 2,
   webp: 2,
   avif: 2,
@@ -20,7 +20,7 @@ export const PROFILE_VERSIONS: ProfileVersions = {
 };
 
 /** The same for letters: their fonts, shapes and encoder. */
-export const LETTERS_VERSION = 2;
+export const LETTERS_VERSION = 3;
 
 /** Up to here slower, tighter settings cost less than the decoder; beyond the second, they do not pay. */
 const SMALL = 96;

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import sharp, { type Sharp } from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { FORMATS, isFormat } from '../../src/avatar/formats.ts';
-import { PROFILE_VERSIONS } from '../../src/render/profiles.ts';
+import { drawLetter } from '../../src/letters/draw.ts';
+import { LETTERS_VERSION, PROFILE_VERSIONS } from '../../src/render/profiles.ts';
 import { sharedSquare } from '../../src/render/shared-decode.ts';
-import { lockDecoders, transform, transformAll } from '../../src/render/transform.ts';
+import { encodeLetter, lockDecoders, transform, transformAll } from '../../src/render/transform.ts';
 import { card, distanceFromCard, lookAt } from '../support/cards.ts';
 
 const formats = Object.keys(FORMATS).filter(isFormat);
@@ -208,12 +209,15 @@ describe('the profiles', () => {
     'jpg2-48': '8e65c4172ad6d603',
     'jpg2-48 noisy': 'c2ca8c77781151de',
     'jpg2-48 of 288': '1f29b0ba6243dede',
-    'png2-200': 'd0cf34770df35c60',
-    'png2-200 noisy': 'b1a0ed3f491fefde',
-    'png2-240 of 200': '531f74d3fdda2f59',
-    'png2-48': 'eb7efd2ef90fe206',
-    'png2-48 noisy': '6b11533df026eb4b',
-    'png2-48 of 288': '76629c884d2c1b56',
+    'letters3-120 avif': '8d33babcfe020118',
+    'letters3-120 png': '59fe49ea21c354d3',
+    'letters3-120 webp': '5024fcde441f21b7',
+    'png3-200': 'd0cf34770df35c60',
+    'png3-200 noisy': 'f82c3abe022ab79b',
+    'png3-240 of 200': '531f74d3fdda2f59',
+    'png3-48': 'c85a4adea08af891',
+    'png3-48 noisy': '6b11533df026eb4b',
+    'png3-48 of 288': '5a349e2a7d2dfc7f',
     'webp2-200': '411969d6b74c1d45',
     'webp2-200 noisy': 'f942ca458794616d',
     'webp2-240 of 200': '8cb0e21e16137cbe',
@@ -245,6 +249,11 @@ describe('the profiles', () => {
         const [variant] = await transformAll(original, { variants, square });
         note(`${format}${version}-${size} of ${square}`, variant ?? Buffer.alloc(0));
       }
+    }
+    const letter = await drawLetter({ letter: 'Ö', colour: [0, 60, 120], size: 120 });
+    for (const format of ['png', 'webp', 'avif'] as const) {
+      const name = `letters${LETTERS_VERSION}-120 ${format}`;
+      note(name, await encodeLetter(letter, { size: 120, format }));
     }
     expect(found).toEqual(DIGESTS);
   });

@@ -2,7 +2,8 @@
 import { constants, crc32, deflateSync } from 'node:zlib';
 
 const SIGNATURE = Buffer.from('\x89PNG\r\n\x1A\n', 'latin1');
-const CHUNK_OVERHEAD = 12;
+/** Length, type and checksum. */
+export const CHUNK_OVERHEAD = 12;
 
 /** By channels of a sample: grey, grey with alpha, RGB, RGB with alpha. */
 export const COLOUR_TYPES = { 1: 0, 2: 4, 3: 2, 4: 6, palette: 3 } as const;

@@ -1,37 +1,66 @@
 /** Drawings of more colours than a palette holds, most of them blends on the edges of shapes. */
+import type { Colours } from './colours.ts';
+import { type Palette, paletteOf } from './palette.ts';
 
-/** Of 255, for each channel as it is seen: a colour counts as much as its alpha lets through. */
+/** Of 255, for each channel as it is seen. */
 const MOST_DIFFERENCE = 1;
 
 /**
- * Gives colours that nobody can tell apart one number, the most frequent of them first, which so
- * stay as they are.
- * @returns the number of each colour, and which colour has each number; undefined when too many are left
+ * A palette where one entry stands for all colours that nobody can tell from it. The most frequent come
+ * first, and so stay as they are.
+ * @returns undefined when too many entries are left
  */
-export function mergeColours(
-  colours: ReadonlyMap<number, number>,
-  most: number,
-): { palette: number[]; numbers: Map<number, number> } | undefined {
-  const palette: number[] = [];
-  const numbers = new Map<number, number>();
-  for (const [colour] of [...colours].toSorted(([, a], [, b]) => b - a)) {
-    let number = palette.findIndex((entry) => isAlike(entry, colour));
-    if (number === -1) {
-      if (palette.length === most) return undefined;
-      number = palette.push(colour) - 1;
-    }
-    numbers.set(colour, number);
+export function mergeColours(colours: Colours, most: number): Palette | undefined {
+  const { values, counts, size } = colours;
+  const kept = new Kept();
+  const entryOf = new Uint32Array(size);
+  const byCount = Array.from({ length: size }, (_, order) => order).toSorted(
+    (a, b) => (counts[b] ?? 0) - (counts[a] ?? 0),
+  );
+  for (const order of byCount) {
+    const colour = values[order] ?? 0;
+    const alike = kept.findAlike(colour);
+    entryOf[order] = alike ?? colour;
+    if (alike !== undefined) continue;
+    kept.add(colour);
+    if (kept.size > most) return undefined;
   }
-  return { palette, numbers };
+  return paletteOf(colours, entryOf);
 }
 
+/** By how bright their green is on black, so that a colour is compared with few others. */
+class Kept {
+  size = 0;
+  readonly #byGreen = Array.from({ length: 256 }, (): number[] => []);
+
+  add(colour: number): void {
+    this.#byGreen[greenOf(colour)]?.push(colour);
+    this.size += 1;
+  }
+
+  findAlike(colour: number): number | undefined {
+    const green = greenOf(colour);
+    for (let each = green - MOST_DIFFERENCE; each <= green + MOST_DIFFERENCE; each += 1) {
+      const found = this.#byGreen[each]?.find((other) => isAlike(other, colour));
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+}
+
+function greenOf(colour: number): number {
+  return Math.round((((colour >>> 8) & 255) * (colour >>> 24)) / 255);
+}
+
+/** On black and on white, and so on all between. */
 function isAlike(one: number, other: number): boolean {
   const [a, b] = [one >>> 24, other >>> 24];
   // Nothing that is opaque becomes transparent, nor the other way round.
   if (a !== b && (Math.abs(a - b) > MOST_DIFFERENCE || isEnd(a) || isEnd(b))) return false;
   for (let shift = 0; shift < 24; shift += 8) {
-    const seen = ((one >>> shift) & 255) * a - ((other >>> shift) & 255) * b;
-    if (Math.abs(seen) > MOST_DIFFERENCE * 255) return false;
+    const onBlack = ((one >>> shift) & 255) * a - ((other >>> shift) & 255) * b;
+    const onWhite = onBlack - 255 * (a - b);
+    if (Math.max(Math.abs(onBlack), Math.abs(onWhite)) > MOST_DIFFERENCE * 255) return false;
   }
   return true;
 }

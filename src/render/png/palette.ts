@@ -1,17 +1,33 @@
 /** Pictures of at most 256 colours: each pixel is the number of its colour, in as few bits as will do. */
-import { type Chunk, COLOUR_TYPES, type PngHeader, writePng } from './container.ts';
+import { type Chunk, CHUNK_OVERHEAD, COLOUR_TYPES, type PngHeader, writePng } from './container.ts';
+import type { Colours } from './colours.ts';
 import { colourAt, type Pixels } from './survey.ts';
 
 export const LARGEST_PALETTE = 256;
 
-/** @param numbers of all colours that occur, from 0 on; several colours may have one number */
-export function encodePalette(
-  pixels: Pixels,
-  palette: readonly number[],
-  numbers: ReadonlyMap<number, number>,
-): Buffer {
+export type Palette = {
+  /** By their numbers. */
+  readonly entries: readonly number[];
+  /** All that occur. */
+  readonly colours: Colours;
+  /** By the order of the colour; several may have one number. */
+  readonly numbers: Uint8Array;
+};
+
+/** @param entryOf by the order of a colour: what stands for it; all of them the palette's entries */
+export function paletteOf(colours: Colours, entryOf: ArrayLike<number>): Palette {
+  const chosen = Array.from({ length: colours.size }, (_, order) => entryOf[order] ?? 0);
+  // Transparency is told up to the last entry that has any, so those come first.
+  const entries = [...new Set(chosen)].toSorted((a, b) => a - b);
+  const numberOf = new Map(entries.map((entry, number) => [entry, number]));
+  const numbers = Uint8Array.from(chosen, (entry) => numberOf.get(entry) ?? 0);
+  return { entries, colours, numbers };
+}
+
+export function encodePalette(pixels: Pixels, palette: Palette): Buffer {
   const { width, height, channels } = pixels;
-  const depth = depthFor(palette.length);
+  const { entries, colours, numbers } = palette;
+  const depth = depthFor(entries.length);
   const header: PngHeader = { width, height, depth, colourType: COLOUR_TYPES.palette };
   const lineLength = 1 + Math.ceil((width * depth) / 8);
   // Filters guess at neighbouring values, and numbers of colours have no neighbours: none, then.
@@ -21,32 +37,33 @@ export function encodePalette(
   for (let y = 0, at = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1, at += channels) {
       const colour = colourAt(pixels, at);
-      if (colour !== last) [last, number] = [colour, numbers.get(colour) ?? 0];
+      if (colour !== last) [last, number] = [colour, numbers[colours.orderOf(colour)] ?? 0];
       const bit = x * depth;
       const byte = y * lineLength + 1 + (bit >> 3);
       lines[byte] = (lines[byte] ?? 0) | (number << (8 - depth - (bit & 7)));
     }
   }
-  return writePng(header, paletteChunks(palette), lines, 'repetitions');
+  return writePng(header, chunksOf(palette), lines, 'repetitions');
 }
 
-function depthFor(colours: number): PngHeader['depth'] {
+/** Bits of a number. */
+export function depthFor(colours: number): PngHeader['depth'] {
   if (colours <= 2) return 1;
   if (colours <= 4) return 2;
   return colours <= 16 ? 4 : 8;
 }
 
-/** Transparency is told up to the last colour that has any, so those come first. */
-export function inPaletteOrder(colours: Iterable<number>): number[] {
-  return [...colours].toSorted((a, b) => a - b);
+/** What it takes before the first pixel. */
+export function paletteBytes(palette: Palette): number {
+  return chunksOf(palette).reduce((sum, { data }) => sum + CHUNK_OVERHEAD + data.length, 0);
 }
 
-function paletteChunks(palette: readonly number[]): Chunk[] {
-  const colours = Buffer.from(palette.flatMap((c) => [c & 255, (c >> 8) & 255, (c >> 16) & 255]));
-  const alphas = Buffer.from(palette.map((colour) => colour >>> 24));
+function chunksOf({ entries }: Palette): Chunk[] {
+  const samples = Buffer.from(entries.flatMap((c) => [c & 255, (c >> 8) & 255, (c >> 16) & 255]));
+  const alphas = Buffer.from(entries.map((colour) => colour >>> 24));
   const opaqueFrom = alphas.findLastIndex((alpha) => alpha < 255) + 1;
   return [
-    { type: 'PLTE', data: colours },
+    { type: 'PLTE', data: samples },
     ...(opaqueFrom > 0 ? [{ type: 'tRNS', data: alphas.subarray(0, opaqueFrom) } as const] : []),
   ];
 }

@@ -1,4 +1,5 @@
 /** What the pixels of a finished picture are, told in one pass. */
+import { Colours } from './colours.ts';
 
 export type Channels = 1 | 2 | 3 | 4;
 
@@ -13,11 +14,8 @@ export type Pixels = {
 export type Survey = {
   readonly isGrey: boolean;
   readonly isOpaque: boolean;
-  /**
-   * Every colour with how many pixels have it; undefined when there are more than `MOST_COLOURS`.
-   * What is transparent has one colour.
-   */
-  readonly colours: ReadonlyMap<number, number> | undefined;
+  /** Undefined when there are too many. What is transparent has one colour. */
+  readonly colours: Colours | undefined;
   /** No two neighbours alike, as in photographs: most pixels differ from the one before. */
   readonly isNoisy: boolean;
 };
@@ -25,36 +23,38 @@ export type Survey = {
 /** The share of pixels that differ from the one before: in photographs it is nearly all of them. */
 const NOISY = 0.7;
 
-/** Drawings have their few colours and the blends on edges; photographs from 48 pixels on have more. */
-export const MOST_COLOURS = 1024;
-
+/** Drawings have their few colours and the blends on edges; most photographs have more than are counted. */
 export function survey(pixels: Pixels): Survey {
-  const { data, channels } = pixels;
-  const hasAlpha = channels % 2 === 0;
-  const hasColour = channels > 2;
+  const { data, channels, width, height } = pixels;
+  const canBeTransparent = channels % 2 === 0;
   let isGrey = true;
   let isOpaque = true;
-  let colours: Map<number, number> | undefined = new Map<number, number>();
+  let colours: Colours | undefined = new Colours();
   let changes = 0;
   let last = -1;
   let run = 0;
   for (let at = 0; at < data.length; at += channels) {
-    if (hasAlpha && data[at + channels - 1] !== 255) isOpaque = false;
-    if (hasColour && (data[at] !== data[at + 1] || data[at] !== data[at + 2])) isGrey = false;
-    if (colours === undefined) continue;
     const colour = colourAt(pixels, at);
     if (colour === last) {
       run += 1;
       continue;
     }
-    if (run > 0) colours.set(last, (colours.get(last) ?? 0) + run);
+    if (colour >>> 24 !== 255) isOpaque = false;
+    if (isGrey && !isLevelOfGrey(colour)) isGrey = false;
+    if (run > 0 && colours?.add(last, run) === false) colours = undefined;
+    // Nothing is left to be told.
+    if (colours === undefined && !isGrey && !(isOpaque && canBeTransparent)) break;
     changes += 1;
     [last, run] = [colour, 1];
-    if (colours.size > MOST_COLOURS) colours = undefined;
   }
-  colours?.set(last, (colours.get(last) ?? 0) + run);
-  const isNoisy = colours === undefined || changes > NOISY * pixels.width * pixels.height;
+  if (run > 0 && colours?.add(last, run) === false) colours = undefined;
+  const isNoisy = colours === undefined || changes > NOISY * width * height;
   return { isGrey, isOpaque, colours, isNoisy };
+}
+
+function isLevelOfGrey(colour: number): boolean {
+  const red = colour & 255;
+  return ((colour >>> 8) & 255) === red && ((colour >>> 16) & 255) === red;
 }
 
 /** Of the pixel that begins there: red, green, blue and alpha, from the lowest byte up. */

@@ -10,6 +10,8 @@ const PAETH = 4;
 /** What a colour of a photograph may be off by, of 255. */
 const TOLERANCE = 1;
 const STEP = 2 * TOLERANCE + 1;
+/** Of each difference from −255 on: the nearest multiple, of which there is one, since the step is odd. */
+const ROUNDED = Int16Array.from({ length: 511 }, (_, at) => Math.round((at - 255) / STEP) * STEP);
 
 /** Exactly as it is. What repeats in a drawing is found best where nothing is filtered. */
 export function encodeDrawing(pixels: Pixels, facts: Survey): Buffer {
@@ -50,7 +52,7 @@ function foreseeLine(
   lines: Buffer,
   start: number,
 ): void {
-  const alphaChannel = hasAlpha ? channels - 1 : -1;
+  const exactChannel = hasAlpha ? channels - 1 : -1;
   lines[start] = PAETH;
   let to = start + 1;
   let channel = 0;
@@ -61,8 +63,8 @@ function foreseeLine(
       data[at - stride - channels] ?? 0,
     );
     let difference = (data[at] ?? 0) - foreseen;
-    if (channel !== alphaChannel) {
-      const rounded = roundToStep(difference);
+    if (channel !== exactChannel) {
+      const rounded = ROUNDED[difference + 255] ?? 0;
       const value = foreseen + rounded;
       // Beyond the ends of the scale it stays exact.
       if (value >= 0 && value <= 255) {
@@ -70,7 +72,7 @@ function foreseeLine(
         difference = rounded;
       }
     }
-    lines[to] = difference & 255;
+    lines[to] = difference;
     channel = channel + 1 === channels ? 0 : channel + 1;
   }
 }
@@ -82,10 +84,4 @@ function paeth(left: number, above: number, upperLeft: number): number {
   const toUpperLeft = Math.abs(left + above - 2 * upperLeft);
   if (toLeft <= toAbove && toLeft <= toUpperLeft) return left;
   return toAbove <= toUpperLeft ? above : upperLeft;
-}
-
-/** To the nearest multiple, of which there is one, since the step is odd. */
-function roundToStep(difference: number): number {
-  const steps = ((difference < 0 ? TOLERANCE - difference : TOLERANCE + difference) / STEP) | 0;
-  return difference < 0 ? -steps * STEP : steps * STEP;
 }

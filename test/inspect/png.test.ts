@@ -1,3 +1,4 @@
+import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { card } from '../support/cards.ts';
@@ -110,6 +111,17 @@ describe('a hostile PNG', () => {
     expect(profileSurvives(pngChunk('iCCP', Buffer.from('ICC\0\0not deflate')))).toBe(false);
     expect(profileSurvives(pngChunk('iCCP', Buffer.alloc(90, 65)))).toBe(false);
     expect(profileSurvives(pngChunk('iCCP', Buffer.alloc(100_000)))).toBe(false);
+  });
+
+  it('is shown the same whatever its gamma is, which its decoder does not heed', async () => {
+    // Grey of 100 in each of eight lines, behind its filter type.
+    const lines = Buffer.from(Array.from({ length: 8 * 25 }, (_, at) => (at % 25 === 0 ? 0 : 100)));
+    const linear = png({
+      before: [pngChunk('gAMA', Buffer.from([0, 1, 0x86, 0xa0]))],
+      data: [pngChunk('IDAT', deflateSync(lines))],
+    });
+    const pixels = await pixelsOf(inspector.inspect(linear).bytes);
+    expect([...new Set(pixels)]).toEqual([100]);
   });
 
   it('has one profile looked at, so that thousands cannot each be inflated', () => {

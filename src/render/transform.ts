@@ -8,6 +8,7 @@ import type { LetterPicture } from '../letters/draw.ts';
 import { enlarge } from './enlarge.ts';
 import { encode, fromPixels, readPixels } from './encode.ts';
 import { encodePng } from './png/encode.ts';
+import type { Pixels } from './png/survey.ts';
 import type { PictureOrder, VariantOrder } from './protocol.ts';
 
 /**
@@ -44,14 +45,17 @@ export async function transformAll(
   }
   const pixels = await readPixels(crop(decode(original), square));
   const made: Buffer[] = [];
-  for (const order of variants) {
-    const picture =
-      order.size > square
-        ? fromPixels(enlarge(pixels, order.size))
-        : crop(fromPixels(pixels), order.size);
-    made.push(await encode(picture, order));
-  }
+  for (const order of variants) made.push(await encode(scale(pixels, order.size), order));
   return made;
+}
+
+/** What of a still variant is left to its encoder. */
+export async function pictureOf(
+  original: Buffer,
+  { size, square }: { readonly size: number; readonly square: number | undefined },
+): Promise<Sharp> {
+  if (square === undefined) return crop(decode(original), size);
+  return scale(await readPixels(crop(decode(original), square)), size);
 }
 
 /**
@@ -81,6 +85,10 @@ function decode(
 
 function crop(picture: Sharp, size: number): Sharp {
   return picture.resize(size, size, { fit: 'cover', position: 'centre' });
+}
+
+function scale(square: Pixels, size: number): Sharp {
+  return size > square.width ? fromPixels(enlarge(square, size)) : crop(fromPixels(square), size);
 }
 
 export async function encodeLetter(

@@ -32,10 +32,17 @@ export function mediaType(format: VariantFormat): string {
 /** What may be asked for: a format, or to keep the original's own. */
 export type AskedFormat = Format | 'original';
 
-/** What clients may be given at a `.png` address because they say that they take it. */
-export const NEGOTIABLE = ['avif', 'webp'] as const satisfies readonly Format[];
+/**
+ * What clients may be given at a `.png` address because they say that they take it, in the order of
+ * preference. Two choices and no more: what edges fold Accept into (`deploy/cloudfront/`) means the same
+ * as the header itself for these, and not for AVIF alone or behind WebP.
+ */
+export const NEGOTIATIONS = {
+  webp: ['webp'],
+  'avif,webp': ['avif', 'webp'],
+} as const satisfies Record<string, readonly Format[]>;
 
-export type NegotiableFormat = (typeof NEGOTIABLE)[number];
+export type NegotiableFormat = (typeof NEGOTIATIONS)[keyof typeof NEGOTIATIONS][number];
 
 /** Which of these a client would have rather than PNG. */
 export type Wish = NegotiableFormat | 'none';

@@ -1,6 +1,6 @@
 /** The variables that hold lists, read. */
 import { isIP } from 'node:net';
-import { NEGOTIABLE, type NegotiableFormat } from '../avatar/formats.ts';
+import { NEGOTIATIONS, type NegotiableFormat } from '../avatar/formats.ts';
 import type { TrustedProxies } from '../http/client.ts';
 import { LARGEST_SIZE, SMALLEST_SIZE } from '../avatar/request.ts';
 import { type KeyTemplate, parseTemplates } from '../locator/template.ts';
@@ -40,13 +40,9 @@ export function parseListedSizes(text: string): number[] | 'any' | { error: stri
 }
 
 /** `AVATAR_NEGOTIATE` */
-export function parseNegotiable(text: string): NegotiableFormat[] | { error: string } {
-  const formats = words(text).map((word) => NEGOTIABLE.find((format) => format === word));
-  const known = formats.filter((format) => format !== undefined);
-  if (known.length === 0 || new Set(known).size !== formats.length) {
-    return { error: `${NEGOTIABLE.join(' and ')}, or one of them, in the order of preference` };
-  }
-  return known;
+export function parseNegotiable(text: string): readonly NegotiableFormat[] | { error: string } {
+  const chosen = Object.entries(NEGOTIATIONS).find(([choice]) => choice === text);
+  return chosen?.[1] ?? { error: `must be ${Object.keys(NEGOTIATIONS).join(' or ')}` };
 }
 
 /** `AVATAR_TRUSTED_PROXIES` */

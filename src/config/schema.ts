@@ -120,8 +120,8 @@ const PROPERTIES = {
     type: 'string',
     documentedDefault: 'none',
     description:
-      'What a `.png` address gives instead to clients whose `Accept` names it: `webp`, or ' +
-      '`avif,webp`, the better ones first; with `Vary: Accept`',
+      'What a `.png` address gives instead to clients whose `Accept` names it: `webp` or ' +
+      '`avif,webp`, and nothing else; with `Vary: Accept`',
   },
   AVATAR_ANIMATED: {
     type: 'string',

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { NegotiableFormat } from '../../src/avatar/formats.ts';
+import { NEGOTIATIONS } from '../../src/avatar/formats.ts';
 import { preferredFormat } from '../../src/http/accept.ts';
 import { type Client, MADE_UP, MALFORMED, REAL, WEIGHED } from '../http/accept-matrix.ts';
 import {
@@ -50,14 +50,16 @@ describe('the CloudFront Function', () => {
     expect(new Set(CLIENTS.map(folded))).toEqual(new Set([...classes, 'image/avif,*/*']));
   });
 
-  it('loses nothing for a service that gives WebP alone', () => {
-    const offered: readonly NegotiableFormat[] = ['webp'];
-    for (const { who, accept } of CLIENTS) {
-      expect(preferredFormat(folded({ accept }), offered), who).toBe(
-        preferredFormat(accept, offered),
-      );
-    }
-  });
+  it.each(Object.entries(NEGOTIATIONS))(
+    'loses nothing for a service with AVATAR_NEGOTIATE=%s',
+    (_choice, offered) => {
+      for (const { who, accept } of CLIENTS) {
+        expect(preferredFormat(folded({ accept }), offered), who).toBe(
+          preferredFormat(accept, offered),
+        );
+      }
+    },
+  );
 
   it('leaves what is folded already as it is', () => {
     for (const client of CLIENTS) {

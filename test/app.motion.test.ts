@@ -1,10 +1,12 @@
 /** Avatars that move, from the original to the client. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { animation, watch } from './support/animations.ts';
 import { createFolder, startApp, type TestApp } from './support/app.ts';
 import { gif } from './support/pictures.ts';
 
 let folder: Awaited<ReturnType<typeof createFolder>>;
+/** What instances with AVATAR_ANIMATED are started with. */
+let animated: Record<string, string>;
 let moving: TestApp;
 let still: TestApp;
 
@@ -30,7 +32,8 @@ beforeAll(async () => {
     ),
   });
   const variables = { AVATAR_ORIGINALS: `file:${folder.directory}`, AVATAR_NEGOTIATE: 'webp' };
-  moving = await startApp({ ...variables, AVATAR_ANIMATED: 'true' });
+  animated = { ...variables, AVATAR_ANIMATED: 'true' };
+  moving = await startApp(animated);
   still = await startApp(variables);
 });
 
@@ -115,10 +118,14 @@ describe('with AVATAR_ANIMATED', () => {
     ];
     expect(there.etag).toMatch(/^"awebp\d+-48-/);
     expect(elsewhere.etag).toMatch(/^"webp\d+-48-/);
-    // What does not move is the same with and without.
-    const same = [await get(moving, 'still/48/1.webp'), await get(still, 'still/48/1.webp')];
-    expect(same[0]?.etag).toBe(same[1]?.etag);
-    expect((await get(moving, 'long/240/1.webp')).etag).toMatch(/^"webp\d+-240-/);
+    // What does not move is the same with and without, but a tag tells that it might have moved.
+    const [one, other] = [
+      await get(moving, 'still/48/1.webp'),
+      await get(still, 'still/48/1.webp'),
+    ];
+    expect(one.body.equals(other.body)).toBe(true);
+    expect(one.etag).toMatch(/^"webp\d+\.awebp-48-/);
+    expect((await get(moving, 'long/240/1.webp')).etag).toMatch(/^"webp\d+\.awebp-240-/);
   });
 
   it('a copy held is told to be unchanged, by who has rendered it and by who has not', async () => {
@@ -131,6 +138,34 @@ describe('with AVATAR_ANIMATED', () => {
       });
       expect(fresh).toBe(etag.replace('-40-', '-41-'));
     }
+  });
+});
+
+describe('once it is set', () => {
+  it.each(['gif/48/1.webp', 'webp/48/1.webp'])(
+    'a still of %s that is held is replaced, by who has rendered the other and by who has not',
+    async (path) => {
+      const { etag } = await get(still, path);
+      const cold = await startApp(animated);
+      onTestFinished(() => cold.close());
+      for (const app of [cold, moving, cold]) {
+        const reply = await get(app, path, { 'if-none-match': etag });
+        expect(reply.status).toBe(200);
+        expect((await watch(reply.body)).frames).toBeGreaterThan(1);
+      }
+    },
+  );
+
+  it('a still of what never moved holds once it has been asked for again', async () => {
+    const { etag } = await get(still, 'still/48/1.webp');
+    const { etag: renewed } = await get(moving, 'still/48/1.webp', { 'if-none-match': etag });
+    const cold = await startApp(animated);
+    onTestFinished(() => cold.close());
+    expect(await get(cold, 'still/48/1.webp', { 'if-none-match': renewed })).toMatchObject({
+      status: 304,
+      etag: renewed,
+    });
+    expect(await cold.metric('avatar_render_duration_seconds_count')).toBe(0);
   });
 });
 

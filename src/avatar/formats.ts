@@ -103,9 +103,6 @@ function keptFormat(original: OriginalFormat): Extension {
   }
 }
 
-/** The formats that asking for the original's own can give. */
-export const KEPT_FORMATS: readonly Format[] = ['jpg', 'png', 'webp', 'avif'];
-
 /** @param canMove whether what moves in the original may go on moving at the size asked for */
 export function outputFormat(
   asked: AskedFormat,

@@ -8,7 +8,7 @@ import type { Turn } from '../flow/fair-queue.ts';
 import { SingleFlight } from '../flow/single-flight.ts';
 import type { Answer, Caller } from './answer.ts';
 import { findOriginal, type FoundOriginal, verifyCopy } from './find-original.ts';
-import { type AskedFormat, askedFormat, type Format, stillFormat } from './formats.ts';
+import { type AskedFormat, askedFormat, stillFormat } from './formats.ts';
 import type { Letters } from './letters.ts';
 import type {
   Inspector,
@@ -58,8 +58,6 @@ export type PipelineRules = {
   readonly knowsItsSites: boolean;
   /** What a `.png` address gives. */
   readonly format: AskedFormat;
-  /** What a `.png` address gives to those who wish for it. */
-  readonly negotiate: readonly Format[];
   /** Of originals that move, in formats that can. */
   readonly keepsMotion: boolean;
   readonly standIn: StandInPolicy;
@@ -138,8 +136,8 @@ export class Pipeline {
 
   async #answerMiss(wanted: Wanted, caller: Caller): Promise<Answer> {
     const { request, format, key } = wanted;
-    const { profiles, negotiate, deadlineMs } = this.#rules;
-    const held = heldCopy(caller.tags, request.size, format, profiles, negotiate);
+    const { profiles, deadlineMs } = this.#rules;
+    const held = heldCopy(caller.tags, request.size, format, profiles);
     // "Unchanged" is no answer for those who hold nothing, so they do not share its flight; but one
     // who holds a copy gladly joins a flight that brings the whole variant.
     // No part of a key has a line break, so that nobody can spell the name of another's flight.
@@ -281,7 +279,7 @@ export class Pipeline {
       const onTurn = (): void => stages.begin('render');
       const job = { ...turn, original: inspected, size, identity, dueAt, onTurn };
       const { bytes, format } = await renderAsked(this.#parts.renderer, asked, job, signal);
-      const tag = entityTag({ etag }, size, format, profiles);
+      const tag = entityTag({ etag }, size, format, profiles, asked);
       return { bytes, format, etag: tag, lastModified };
     } catch (error) {
       this.#rememberVerdict(identity, error, ORIGINAL_REFUSED_MS);

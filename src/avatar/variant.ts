@@ -1,15 +1,7 @@
 /**
  * What a variant is called: in caches (its key) and by clients (its entity tag).
  */
-import {
-  type AskedFormat,
-  type Format,
-  isFormat,
-  isMoving,
-  KEPT_FORMATS,
-  stillFormat,
-  type VariantFormat,
-} from './formats.ts';
+import { type AskedFormat, isFormat, type VariantFormat } from './formats.ts';
 import type { AvatarRequest } from './request.ts';
 
 /** The encoder settings of each format have a version: new bytes from old originals, new number. */
@@ -30,42 +22,46 @@ export function variantKey(request: AvatarRequest, format: AskedFormat): string 
  * It changes when the original, the size, the format or the encoder profile does, and only then,
  * so every instance computes the same one; and the original's tag can be read back out of it, so
  * a store can say "unchanged" for a variant that no instance holds any more.
+ *
+ * Where another format was asked for than is given, the tag has that too: `jpg1.original-90-…`,
+ * `webp1.awebp-90-…`. It was the original that decided, and as long as it is unchanged it decides the
+ * same. Without it a tag could be from a time when something else was asked for at this address, as
+ * before animations were allowed, and tell nothing of what would be given today.
  */
 export function entityTag(
   original: { readonly etag: string },
   size: number,
   format: VariantFormat,
   profiles: ProfileVersions,
+  asked: AskedFormat | VariantFormat = format,
 ): string {
-  return `${format}${profiles[format]}-${size}-${original.etag}`;
+  const mark = asked === format ? '' : `.${asked}`;
+  return `${format}${profiles[format]}${mark}-${size}-${original.etag}`;
 }
 
-const TAG = /^(?<format>[a-z]+)(?<profile>\d+)-(?<size>\d+)-(?<original>.+)$/;
+const TAG = /^(?<format>[a-z]+)(?<profile>\d+)(?:\.(?<mark>[a-z]+))?-(?<size>\d+)-(?<original>.+)$/;
 
 /** A copy a client holds: its own tag, and that of the original it was made from. */
 export type HeldCopy = { readonly tag: string; readonly originalTag: string };
 
 /**
- * Of the tags a client has, the first that this service could give today for this variant.
- *
- * @param negotiated A cache sends the tags of every copy it has of an address (RFC 9111, section
- * 4.3.1), those for other clients too. Asked for the original's own format, which is not known yet,
- * a tag of one of these may be such a copy, and "unchanged" would hand it to who cannot read it.
+ * Of the tags a client has, the first that this service would give today for this variant, if the
+ * original is still the same. A cache sends the tags of every copy it has of an address (RFC 9111,
+ * section 4.3.1), those for other clients too.
  */
 export function heldCopy(
   tags: readonly string[],
   size: number,
   asked: AskedFormat,
   profiles: ProfileVersions,
-  negotiated: readonly Format[] = [],
 ): HeldCopy | undefined {
   for (const tag of tags) {
-    const { format, profile, size: tagSize, original } = TAG.exec(tag)?.groups ?? {};
+    const { format, profile, mark, size: tagSize, original } = TAG.exec(tag)?.groups ?? {};
     if (
       original !== undefined &&
       format !== undefined &&
       isFormat(format) &&
-      canGive(asked, format, negotiated) &&
+      (mark ?? format) === asked &&
       profile === String(profiles[format]) &&
       tagSize === String(size)
     ) {
@@ -73,12 +69,6 @@ export function heldCopy(
     }
   }
   return undefined;
-}
-
-/** What may move is given still where the original does not. */
-function canGive(asked: AskedFormat, format: Format, negotiated: readonly Format[]): boolean {
-  if (asked === 'original') return KEPT_FORMATS.includes(format) && !negotiated.includes(format);
-  return asked === format || (isMoving(asked) && stillFormat(asked) === format);
 }
 
 /** Whether the tag is of a later version of its format's encoder than ours. */

@@ -149,7 +149,7 @@ export class Publisher {
     const dueAt = performance.now() + RENDERED_WITHIN_MS;
     const job = { original: inspected, size, identity, site, client: 'publish', user, dueAt };
     const { bytes, format } = await renderAsked(renderer, asked, job, signal);
-    const tag = entityTag({ etag }, size, format, this.#rules.profiles);
+    const tag = entityTag({ etag }, size, format, this.#rules.profiles, asked);
     const variant = { bytes, format, etag: tag, lastModified, asked };
     let outcome = await store.put(key, variant, { instead: versionOf(copy), signal });
     if (outcome === 'conflict') {

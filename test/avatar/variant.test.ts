@@ -32,17 +32,18 @@ describe('the entity tag of a variant', () => {
     expect(heldCopy(tags, 90, 'png', { ...profiles, png: 2 })).toBeUndefined();
   });
 
-  it('holds in any format where the format of the original is kept', () => {
-    const tag = entityTag(original, 90, 'jpg', profiles);
-    expect(heldCopy([tag], 90, 'original', profiles)).toMatchObject({ tag });
+  it('holds in the format that the original had kept, where its own is asked for', () => {
+    const tag = entityTag(original, 90, 'jpg', profiles, 'original');
+    expect(heldCopy([tag], 90, 'original', profiles)).toEqual({ tag, originalTag: original.etag });
+    expect(heldCopy([tag], 90, 'jpg', profiles)).toBeUndefined();
   });
 
-  it('does not hold in a format that others are given, where the format of the original is kept', () => {
+  it('does not hold where the original’s own format is asked for and another had been', () => {
     const negotiated = entityTag(original, 90, 'webp', profiles);
-    const other = entityTag(original, 90, 'jpg', profiles);
-    expect(heldCopy([negotiated], 90, 'original', profiles, ['webp'])).toBeUndefined();
-    expect(heldCopy([negotiated, other], 90, 'original', profiles, ['webp'])?.tag).toBe(other);
-    expect(heldCopy([negotiated], 90, 'webp', profiles, ['webp'])?.tag).toBe(negotiated);
+    const kept = entityTag(original, 90, 'jpg', profiles, 'original');
+    expect(heldCopy([negotiated], 90, 'original', profiles)).toBeUndefined();
+    expect(heldCopy([negotiated, kept], 90, 'original', profiles)?.tag).toBe(kept);
+    expect(heldCopy([negotiated, kept], 90, 'webp', profiles)?.tag).toBe(negotiated);
   });
 });
 
@@ -83,8 +84,13 @@ describe('a copy that moves', () => {
   });
 
   it('is held by who may be given it, and so is a still of what cannot move', () => {
+    const still = entityTag(original, 48, 'webp', profiles, 'awebp');
     expect(heldCopy([tagOf('awebp')], 48, 'awebp', profiles)?.originalTag).toBe(original.etag);
-    expect(heldCopy([tagOf('webp')], 48, 'awebp', profiles)?.originalTag).toBe(original.etag);
+    expect(heldCopy([still], 48, 'awebp', profiles)?.originalTag).toBe(original.etag);
+  });
+
+  it('is not taken to be what a still was made from that had been asked for as one', () => {
+    expect(heldCopy([tagOf('webp')], 48, 'awebp', profiles)).toBeUndefined();
   });
 
   it('is no copy for who asks for a still, for another format, or for the original’s', () => {

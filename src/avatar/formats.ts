@@ -15,7 +15,7 @@ const MOVING = {
   agif: { mediaType: 'image/gif', still: 'gif' },
 } as const satisfies Record<string, { mediaType: `image/${string}`; still: Extension }>;
 
-type MovingFormat = keyof typeof MOVING;
+export type MovingFormat = keyof typeof MOVING;
 
 /** What the service can send. Extension, media type and encoder names all derive from here. */
 export const FORMATS = { ...STILL, ...MOVING } as const;

@@ -91,6 +91,8 @@ const AVATAR_REFUSED_MS = 60_000;
 const UNVERIFIED_FOR_MS = 30_000;
 /** How long the verdict on one original's bytes holds: it is never decoded again in that time. */
 const ORIGINAL_REFUSED_MS = 600_000;
+/** How long a still is shown for an animation that there was no time for. */
+const PROVISIONAL_FOR_MS = 600_000;
 
 export class Pipeline {
   readonly #parts: PipelineParts;
@@ -252,8 +254,12 @@ export class Pipeline {
     try {
       const variant = await this.#render(miss, original);
       original.release?.();
-      this.#parts.variants.set(key, variant);
-      this.#parts.shared?.keep(miss, variant, shared);
+      if (variant.isProvisional === true) {
+        this.#parts.variants.set(key, variant, PROVISIONAL_FOR_MS);
+      } else {
+        this.#parts.variants.set(key, variant);
+        this.#parts.shared?.keep(miss, variant, shared);
+      }
       return { kind: 'variant', variant, key, source: 'rendered' };
     } catch (error) {
       this.#rememberVerdict(avatarKey(miss.request), error, AVATAR_REFUSED_MS);
@@ -278,9 +284,12 @@ export class Pipeline {
       stages.begin('wait');
       const onTurn = (): void => stages.begin('render');
       const job = { ...turn, original: inspected, size, identity, dueAt, onTurn };
-      const { bytes, format } = await renderAsked(this.#parts.renderer, asked, job, signal);
-      const tag = entityTag({ etag }, size, format, profiles, asked);
-      return { bytes, format, etag: tag, lastModified };
+      const rendition = await renderAsked(this.#parts.renderer, asked, job, signal);
+      const { format, isProvisional = false } = rendition;
+      // Held by nobody who asks for the animation again.
+      const named = isProvisional ? format : asked;
+      const tag = entityTag({ etag }, size, format, profiles, named);
+      return { ...rendition, etag: tag, lastModified };
     } catch (error) {
       this.#rememberVerdict(identity, error, ORIGINAL_REFUSED_MS);
       throw error;

@@ -144,7 +144,8 @@ export interface Renderer {
   reserve(turn: Turn, dueAt: number): Disposable;
   /**
    * Decodes, crops to a square, scales and encodes.
-   * @throws AvatarError `original_corrupt`, `original_quarantined`, `render_timeout`, `overloaded`
+   * @throws AvatarError `original_corrupt`, `original_quarantined`, `animation_too_slow`,
+   *   `render_timeout`, `overloaded`
    */
   render(job: RenderJob, signal: AbortSignal): Promise<Buffer>;
   /**
@@ -161,6 +162,8 @@ export type Variant = {
   /** Strong and opaque, without quotes. */
   readonly etag: string;
   readonly lastModified: Date;
+  /** Shown until a better one can be made: not for long, and to nobody else. */
+  readonly isProvisional?: boolean;
 };
 
 export interface VariantCache {

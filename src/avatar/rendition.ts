@@ -1,14 +1,33 @@
 /** One variant of an original, moving where it may. */
 import { AvatarError } from '../errors.ts';
-import { type AskedFormat, type Format, isMoving, outputFormat, stillFormat } from './formats.ts';
+import {
+  type AskedFormat,
+  type Format,
+  isMoving,
+  type MovingFormat,
+  outputFormat,
+  stillFormat,
+} from './formats.ts';
 import type { InspectedOriginal, Renderer, RenderJob } from './ports.ts';
 
-export type Rendition = { readonly bytes: Buffer; readonly format: Format };
+export type Rendition = {
+  readonly bytes: Buffer;
+  readonly format: Format;
+  /** A still for want of time, where another try may bring all that moves. */
+  readonly isProvisional?: boolean;
+};
 
-/** In pixels of all frames together, as they are scaled: as WebP half a second of work. */
-const MOST_SCALED_PIXELS = 6e6;
+/**
+ * What may be encoded, in pixels of all frames together as they are scaled: half a second of work for
+ * what is usual, three quarters for noise. A frame of a GIF has its palette to be found, which costs as
+ * much as 3000 pixels, and each pixel costs four times what it does in WebP.
+ */
+const BUDGETS = {
+  awebp: { frame: 0, all: 6e6 },
+  agif: { frame: 3000, all: 1.2e6 },
+} as const satisfies Record<MovingFormat, { frame: number; all: number }>;
 
-/** @throws AvatarError as the renderer does */
+/** @throws AvatarError as the renderer does, but for `animation_too_slow` */
 export async function renderAsked(
   renderer: Pick<Renderer, 'render'>,
   asked: AskedFormat,
@@ -16,22 +35,31 @@ export async function renderAsked(
   signal: AbortSignal,
 ): Promise<Rendition> {
   const { original, size } = job;
-  const format = outputFormat(asked, original.format, canMove(original, size));
-  if (!isMoving(format))
+  const canMove = isMoving(asked) && isWithin(BUDGETS[asked], original, size);
+  const format = outputFormat(asked, original.format, canMove);
+  if (!isMoving(format)) {
     return { bytes: await renderer.render({ ...job, format }, signal), format };
+  }
   try {
     const moving = { ...job, format, original: { ...original, ...original.motion } };
     return { bytes: await renderer.render(moving, signal), format };
   } catch (error) {
-    // A later frame is damaged, or all of them took too long: the first is another matter.
-    if (AvatarError.from(error).code !== 'original_corrupt') throw error;
+    const { code } = AvatarError.from(error);
+    // A later frame is damaged, or there was no time for all of them: the first is another matter.
+    if (code !== 'original_corrupt' && code !== 'animation_too_slow') throw error;
     const still = stillFormat(format);
-    return { bytes: await renderer.render({ ...job, format: still }, signal), format: still };
+    const bytes = await renderer.render({ ...job, format: still }, signal);
+    return { bytes, format: still, isProvisional: code === 'animation_too_slow' };
   }
 }
 
 /** All frames are scaled before the middle of each is cut out. */
-function canMove({ motion, frames, width, height }: InspectedOriginal, size: number): boolean {
+function isWithin(
+  budget: { readonly frame: number; readonly all: number },
+  { motion, frames, width, height }: InspectedOriginal,
+  size: number,
+): boolean {
   const [short, long] = [Math.min(width, height), Math.max(width, height)];
-  return motion !== undefined && (frames * size * size * long) / short <= MOST_SCALED_PIXELS;
+  const scaled = (size * size * long) / short;
+  return motion !== undefined && frames * (budget.frame + scaled) <= budget.all;
 }

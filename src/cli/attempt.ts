@@ -1,5 +1,5 @@
 /** What becomes of work on one avatar, when others follow whatever happens. */
-import { AvatarError } from '../errors.ts';
+import { AvatarError, type FaultCode } from '../errors.ts';
 import { patiently } from './patience.ts';
 
 export type Attempt<Done> =
@@ -8,6 +8,8 @@ export type Attempt<Done> =
   | { readonly kind: 'broken'; readonly error: AvatarError }
   /** Not for want of trying: who was to answer did not. */
   | { readonly kind: 'unanswered'; readonly error: AvatarError };
+
+const TOO_SLOW = new Set<FaultCode>(['render_timeout', 'animation_too_slow']);
 
 /**
  * @returns undefined when the work was none, and gave nothing
@@ -23,7 +25,7 @@ export async function attempt<Done>(
   } catch (thrown) {
     signal.throwIfAborted();
     const error = AvatarError.from(thrown);
-    const isItsOwn = error.isVerdict || error.code === 'render_timeout';
+    const isItsOwn = error.isVerdict || TOO_SLOW.has(error.code);
     return { kind: isItsOwn ? 'broken' : 'unanswered', error };
   }
 }

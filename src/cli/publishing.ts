@@ -148,7 +148,10 @@ export class Publisher {
     const { site, user, size } = request;
     const dueAt = performance.now() + RENDERED_WITHIN_MS;
     const job = { original: inspected, size, identity, site, client: 'publish', user, dueAt };
-    const { bytes, format } = await renderAsked(renderer, asked, job, signal);
+    const { bytes, format, isProvisional } = await renderAsked(renderer, asked, job, signal);
+    if (isProvisional === true) {
+      throw new AvatarError('animation_too_slow', { detail: `at ${size} pixels` });
+    }
     const tag = entityTag({ etag }, size, format, this.#rules.profiles, asked);
     const variant = { bytes, format, etag: tag, lastModified, asked };
     let outcome = await store.put(key, variant, { instead: versionOf(copy), signal });

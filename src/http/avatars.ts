@@ -78,7 +78,7 @@ function send(
     case 'unchanged': {
       const own = { ...varies, 'cache-status': CACHE_STATUS.unchanged };
       request.outcome = { name: 'unchanged', picture: 'avatar' };
-      writeReply(reply, 304, { ...own, ...headers.ofUnchanged(answer.etag) });
+      writeReply(reply, 304, { ...own, ...headers.ofUnchanged(answer) });
       return;
     }
     case 'elsewhere': {

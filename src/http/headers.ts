@@ -6,7 +6,10 @@ import type { Variant } from '../avatar/ports.ts';
 export const CACHE_CONTROL = {
   /** The address names an upload, which never changes. */
   variant: 'public, max-age=31536000, immutable',
-  /** Verdicts: the request or the original is at fault, and will be for a while. */
+  /**
+   * Verdicts: the request or the original is at fault, and will be for a while. And pictures in place of
+   * better ones.
+   */
   verdict: 'public, max-age=600',
   failure: 'no-store',
 } as const;
@@ -63,7 +66,7 @@ export class PictureHeaders {
   ofVariant(variant: Variant): Headers {
     let headers = this.#prepared.get(variant);
     if (headers === undefined) {
-      headers = { ...describe(variant), ...this.ofUnchanged(variant.etag) };
+      headers = { ...describe(variant), ...this.ofUnchanged(variant) };
       this.#prepared.set(variant, headers);
     }
     return headers;
@@ -81,9 +84,10 @@ export class PictureHeaders {
   }
 
   /** Of a 304: what a cache needs to freshen its copy (RFC 9110, section 15.4.5). */
-  ofUnchanged(etag: string): Headers {
+  ofUnchanged({ etag, isProvisional = false }: Pick<Variant, 'etag' | 'isProvisional'>): Headers {
     const { variantCacheControl, extra } = this.#style;
-    return { etag: `"${etag}"`, 'cache-control': variantCacheControl, ...SHARED, ...extra };
+    const cacheControl = isProvisional ? CACHE_CONTROL.verdict : variantCacheControl;
+    return { etag: `"${etag}"`, 'cache-control': cacheControl, ...SHARED, ...extra };
   }
 
   /** In place of an avatar: soon there may be one. */
@@ -92,7 +96,7 @@ export class PictureHeaders {
   }
 
   ofUnchangedStandIn(etag: string): Headers {
-    return { ...this.ofUnchanged(etag), ...BRIEFLY };
+    return { ...this.ofUnchanged({ etag }), ...BRIEFLY };
   }
 }
 

@@ -125,7 +125,7 @@ export class HitPath {
       const own = { 'cache-status': CACHE_STATUS.memory, ...(varies && VARY) };
       headers = {
         whole: flat({ ...own, ...this.#headers.ofVariant(variant) }),
-        unchanged: flat({ ...own, ...this.#headers.ofUnchanged(variant.etag) }),
+        unchanged: flat({ ...own, ...this.#headers.ofUnchanged(variant) }),
       };
       prepared.set(variant, headers);
     }

@@ -18,7 +18,7 @@ export function sendPicture(
   reply: FastifyReply,
 ): void {
   if (isUnchanged(request.headers, variant)) {
-    writeReply(reply, 304, { ...own, ...headers.ofUnchanged(variant.etag) });
+    writeReply(reply, 304, { ...own, ...headers.ofUnchanged(variant) });
   } else {
     writeReply(reply, 200, { ...own, ...headers.ofVariant(variant) }, variant.bytes);
   }

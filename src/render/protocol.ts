@@ -31,6 +31,8 @@ export type RendererMessage =
   | { readonly kind: 'ready' }
   | { readonly kind: 'done'; readonly lengths: readonly number[]; readonly rssBytes: number }
   | { readonly kind: 'refused'; readonly reason: string }
+  /** All frames of an animation took longer than it may. */
+  | { readonly kind: 'too_slow'; readonly reason: string }
   | { readonly kind: 'too_much_memory'; readonly rssBytes: number };
 
 export type Frame<Message> = { readonly message: Message; readonly body: Buffer };
@@ -163,6 +165,7 @@ export function isRendererMessage(value: unknown): value is RendererMessage {
     case 'too_much_memory':
       return typeof value['rssBytes'] === 'number';
     case 'refused':
+    case 'too_slow':
       return typeof value['reason'] === 'string';
     default:
       return false;

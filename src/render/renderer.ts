@@ -12,7 +12,7 @@ import {
   type RenderOrder,
   writeFrame,
 } from './protocol.ts';
-import { encodeLetter, lockDecoders, transformAll } from './transform.ts';
+import { encodeLetter, lockDecoders, TooSlow, transformAll } from './transform.ts';
 
 const CHANNEL = 3;
 /** How often the memory of a running render is looked at; a decoder fills about 50 MB in that time. */
@@ -62,7 +62,7 @@ async function carryOut(order: RenderOrder, original: Buffer): Promise<void> {
     writeFrame(channel, { kind: 'done', lengths, rssBytes: process.memoryUsage.rss() }, body);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    writeFrame(channel, { kind: 'refused', reason });
+    writeFrame(channel, { kind: error instanceof TooSlow ? 'too_slow' : 'refused', reason });
   } finally {
     clearInterval(watch);
     underWay -= 1;

@@ -35,6 +35,9 @@ export function lockDecoders(): void {
 /** What moves takes a renderer from others. */
 const MOTION_WITHIN_S = 2;
 
+/** There was no time for all frames, which says as much of the machine as of the picture. */
+export class TooSlow extends Error {}
+
 /** All variants ordered, from one decode. */
 export async function transformAll(
   original: Buffer,
@@ -64,9 +67,26 @@ export async function pictureOf(
  */
 export async function transform(original: Buffer, order: VariantOrder): Promise<Buffer> {
   const { format, size } = order;
-  if (!isMoving(format)) return await encode(crop(decode(original), size), order);
-  const moving = crop(decode(original, { animated: true }), size);
-  return await encode(moving.timeout({ seconds: MOTION_WITHIN_S }), order);
+  if (isMoving(format)) return await transformMoving(original, order);
+  return await encode(crop(decode(original), size), order);
+}
+
+/** @throws TooSlow */
+async function transformMoving(original: Buffer, order: VariantOrder): Promise<Buffer> {
+  const startedAt = performance.now();
+  const moving = crop(decode(original, { animated: true }), order.size);
+  const picture = await encode(moving.timeout({ seconds: MOTION_WITHIN_S }), order).catch(
+    (error: unknown) => {
+      // Among the lines that libvips has to say.
+      const isTimeUp = error instanceof Error && /^timeout: /m.test(error.message);
+      throw isTimeUp ? new TooSlow(error.message, { cause: error }) : error;
+    },
+  );
+  // Told to stop in the middle of a frame, libwebp may go on with half of its statistics: a whole
+  // animation, but not in the bytes that its entity tag stands for.
+  const seconds = (performance.now() - startedAt) / 1000;
+  if (seconds >= MOTION_WITHIN_S) throw new TooSlow(`all frames took ${seconds} s`);
+  return picture;
 }
 
 function decode(

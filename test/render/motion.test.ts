@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { lockDecoders, transform } from '../../src/render/transform.ts';
+import { lockDecoders, TooSlow, transform } from '../../src/render/transform.ts';
 import { animation, colourOf, watch } from '../support/animations.ts';
 import { distanceFromCard, lookAt } from '../support/cards.ts';
 
@@ -32,7 +32,14 @@ describe.each([
 
   it('is refused when it takes too long, and no renderer is lost', async () => {
     const original = await animation({ frames: 150, width: 600, height: 600 });
-    await expect(transform(original, { size: 1000, format })).rejects.toThrow('timeout');
+    const rendering = transform(original, { size: 1000, format });
+    await expect(rendering).rejects.toBeInstanceOf(TooSlow);
+  });
+
+  it('is refused for another reason when it is damaged', async () => {
+    const whole = await animation({ kind: 'webp', frames: 9, width: 200, height: 200 });
+    const rendering = transform(whole.subarray(0, whole.length * 0.7), { size: 48, format });
+    await expect(rendering).rejects.not.toBeInstanceOf(TooSlow);
   });
 });
 

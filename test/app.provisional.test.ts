@@ -136,9 +136,9 @@ it('a still is not published', async () => {
   const publisher = new Publisher(
     { ...parts, store },
     {
-      grammar: { format: formatAvatarPath },
+      addressOf: formatAvatarPath,
       profiles: PROFILE_VERSIONS,
-      plain: 'png',
+      format: 'png',
       formats: ['awebp'],
     },
   );

@@ -10,6 +10,7 @@ import {
   type SharingRules,
 } from '../avatar/shared-copies.ts';
 import { entityTag } from '../avatar/variant.ts';
+import { AvatarError } from '../errors.ts';
 import type { CurrentAvatar } from '../locator/walk.ts';
 import type { VariantStore } from '../variants/store.ts';
 import { missingUnder } from './original.ts';

@@ -1,11 +1,11 @@
-/** One client asks for four times more than can be rendered; another asks for a little. */
+/** One client asks for four times more than can be rendered, or for what takes long; another asks for a little. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { availableParallelism } from 'node:os';
 import { type BenchContext, runAlone } from './support/bench.ts';
 import { closedLoop, openLoop, type Reply } from './support/load.ts';
 import { avatarPath, listMisses } from './support/misses.ts';
-import { drawPictures, giveToUsers, pictureNamed } from './support/pictures.ts';
+import { drawHeavyPicture, drawPictures, giveToUsers, pictureNamed } from './support/pictures.ts';
 import { ask, startService } from './support/service.ts';
 import { quantile } from './support/statistics.ts';
 import { number, type Report } from './support/table.ts';
@@ -16,17 +16,21 @@ const OVERLOAD = 4;
 const HITS_PER_SECOND = 200;
 /** What the modest one asks for anew, as a share of capacity: well within the half that is its own. */
 const MODEST_SHARE = 0.1;
+/** Heavy pictures the greedy one asks for at a time: few requests, and more work than all others are. */
+const HEAVY_AT_ONCE = 8;
 const SETTLE_MS = 3000;
 
 export async function flood({ quick, workshop, say }: BenchContext): Promise<Report> {
   const seconds = quick ? 10 : 30;
   const calm = quick ? 4 : 10;
   const folder = join(workshop.folder, 'originals');
-  const pictures = await drawPictures(join(workshop.folder, 'pictures'));
+  const drawn = join(workshop.folder, 'pictures');
+  const pictures = await drawPictures(drawn);
+  const heavy = [await drawHeavyPicture(drawn)];
   const service = await startService(workshop, { env: { AVATAR_ORIGINALS: `file:${folder}` } });
   let made = 0;
-  const makeMisses = async (count: number): Promise<string[]> => {
-    const misses = listMisses(made + count, pictures, () => 'png').slice(made);
+  const makeMisses = async (count: number, from = pictures): Promise<string[]> => {
+    const misses = listMisses(made + count, from, () => 'png').slice(made);
     made += count;
     await giveToUsers(folder, misses);
     return misses.map((miss) => `${service.url}${avatarPath(miss)}`);
@@ -68,9 +72,24 @@ export async function flood({ quick, workshop, say }: BenchContext): Promise<Rep
     modestMisses(rate, seconds),
     hits(seconds),
   ]);
+  await sleep(SETTLE_MS);
+  const besideHeavy = async (atOnce: number): Promise<readonly [Reply[], Reply[]]> => {
+    say(`now ${atOnce} heavy pictures at a time from one client for ${seconds} s`);
+    const urls = await makeMisses(seconds * 20 * availableParallelism(), heavy);
+    const result = await Promise.all([
+      closedLoop(workshop, urls, atOnce, seconds, GREEDY),
+      modestMisses(rate, seconds),
+    ]);
+    await sleep(SETTLE_MS);
+    return result;
+  };
+  const [, fairHeavyMisses] = await besideHeavy(availableParallelism());
+  const [heavyGreedy, busyHeavyMisses] = await besideHeavy(HEAVY_AT_ONCE);
   await service.stop();
 
-  const failed = [...busyMisses, ...busyHits].filter(({ status }) => status !== 200);
+  const failed = [...busyMisses, ...busyHits, ...busyHeavyMisses].filter(
+    ({ status }) => status !== 200,
+  );
   const row = (what: string, all: readonly Reply[]): string[] => [
     what,
     number(all.length),
@@ -81,8 +100,9 @@ export async function flood({ quick, workshop, say }: BenchContext): Promise<Rep
     title: 'A greedy client and a modest one',
     about:
       `One client asks for ${OVERLOAD} × capacity in misses, all different, for ${seconds} s; another, by another address, ` +
-      `for ${HITS_PER_SECOND} cached avatars and ${number(rate)} misses a second. Compared with a neighbour that keeps every ` +
-      'renderer busy and asks for no more than that.',
+      `for ${HITS_PER_SECOND} cached avatars and ${number(rate)} misses a second. Then the first has ${HEAVY_AT_ONCE} requests at a ` +
+      'time under way for pictures that take long. Compared with a neighbour that keeps every renderer ' +
+      'busy with the same pictures and asks for no more than that.',
     tables: [
       {
         head: ['', 'count', '200', 'p50 ms', 'p95 ms', 'p99 ms'],
@@ -93,6 +113,9 @@ export async function flood({ quick, workshop, say }: BenchContext): Promise<Rep
           row('misses beside a busy neighbour', fairMisses),
           row('misses beside the flood', busyMisses),
           row('the flood', greedy),
+          row('misses beside a neighbour busy with heavy pictures', fairHeavyMisses),
+          row('misses beside the flood of heavy pictures', busyHeavyMisses),
+          row('the flood of heavy pictures', heavyGreedy),
         ],
       },
     ],
@@ -110,6 +133,11 @@ export async function flood({ quick, workshop, say }: BenchContext): Promise<Rep
       {
         what: 'p95 of misses beside the flood ÷ fair share',
         values: [p(busyMisses, 0.95) / p(fairMisses, 0.95)],
+        atMost: 2,
+      },
+      {
+        what: 'median miss beside the flood of heavy pictures ÷ fair share',
+        values: [p(busyHeavyMisses, 0.5) / p(fairHeavyMisses, 0.5)],
         atMost: 2,
       },
       { what: 'requests of the modest client that failed', values: [failed.length], atMost: 0 },

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 
 export type Picture = {
-  readonly name: 'avatar' | 'alpha' | 'webp' | 'animation' | 'large' | 'phone';
+  readonly name: 'avatar' | 'alpha' | 'webp' | 'animation' | 'large' | 'phone' | 'heavy';
   readonly extension: 'jpg' | 'png' | 'webp' | 'gif';
   readonly file: string;
   readonly bytes: Buffer;
@@ -27,6 +27,18 @@ export async function drawPictures(folder: string): Promise<Picture[]> {
     writeFileSync(file, picture.bytes);
     return { ...picture, file };
   });
+}
+
+/** A few bytes that take a renderer ten times as long as others do: interlaced, with 16 bits. */
+export async function drawHeavyPicture(folder: string): Promise<Picture> {
+  const background = { r: 90, g: 120, b: 160, alpha: 0.5 };
+  const bytes = await sharp({ create: { width: 3100, height: 3100, channels: 4, background } })
+    .toColourspace('rgb16')
+    .png({ progressive: true })
+    .toBuffer();
+  const file = join(folder, 'heavy.png');
+  writeFileSync(file, bytes);
+  return { name: 'heavy', extension: 'png', file, bytes };
 }
 
 export function pictureNamed(pictures: readonly Picture[], name: Picture['name']): Picture {

@@ -23,7 +23,7 @@ export class RenderKilled extends AvatarError {
   /** Else the machine is to blame, which is busy, or the deadline: the picture may be as good as any. */
   readonly isOwnDoing: boolean;
 
-  constructor({ elapsedMs, ms }: OwnTime) {
+  constructor({ elapsedMs, ms }: Pick<OwnTime, 'elapsedMs' | 'ms'>) {
     const [elapsed, own] = [elapsedMs, ms].map(Math.round);
     super('render_timeout', { detail: `killed after ${elapsed} ms, ${own} of them its own doing` });
     this.isOwnDoing = ms >= Math.max(SUSPICIOUS_MS, elapsedMs / 3);

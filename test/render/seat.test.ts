@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { processTree } from '../../bench/support/cpu.ts';
 import { Underway } from '../../src/flow/underway.ts';
-import { Seat, type SeatLimits } from '../../src/render/seat.ts';
+import { RenderKilled, Seat, type SeatLimits } from '../../src/render/seat.ts';
 import { card, lookAt } from '../support/cards.ts';
 
 const limits: SeatLimits = {
@@ -184,5 +184,16 @@ describe('a seat whose renderer was killed for being late', () => {
       await draw(60 + turn);
       expect(seat.pids).not.toContain(late);
     }
+  });
+});
+
+describe('a picture over which a renderer was killed', () => {
+  it.each([
+    ['that it kept busy with a deadline of two seconds', 1900, 1800, true],
+    ['that it kept busy for half of the longest time, as others did', 6000, 3000, true],
+    ['whose deadline was near when its turn came', 600, 600, false],
+    ['that a busy machine left little time', 6000, 1500, false],
+  ])('%s: is it to blame?', (_which, elapsedMs, ms, isOwnDoing) => {
+    expect(new RenderKilled({ elapsedMs, ms }).isOwnDoing).toBe(isOwnDoing);
   });
 });

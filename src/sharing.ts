@@ -1,5 +1,6 @@
 /** The store of variants that all instances share; joined to the rest in `app.ts`. */
 import type { FastifyBaseLogger } from 'fastify';
+import type { AvatarRequest } from './avatar/request.ts';
 import { SharedCopies } from './avatar/shared-copies.ts';
 import type { Config } from './config/load.ts';
 import type { S3Address } from './config/stores.ts';
@@ -51,10 +52,7 @@ export async function openSharing(
   const copies = new SharedCopies(shared, {
     format: config.format,
     profiles: PROFILE_VERSIONS,
-    addressOf: (request) => {
-      const host = forum.sharedHostOf(request.host);
-      return host === undefined ? undefined : forum.grammar.format({ ...request, host });
-    },
+    addressOf: (request) => sharedAddressOf(request, forum),
   });
   return {
     copies,
@@ -65,7 +63,19 @@ export async function openSharing(
   };
 }
 
-/** For the service and for whoever fills the store ahead of it. */
+/**
+ * The address a picture is shared under; undefined for none. For the service and for whoever fills the
+ * store ahead of it.
+ */
+export function sharedAddressOf(
+  request: AvatarRequest,
+  { grammar, sharedHostOf }: Pick<Forum, 'grammar' | 'sharedHostOf'>,
+): string | undefined {
+  const host = sharedHostOf(request.host);
+  return host === undefined ? undefined : grammar.format({ ...request, host });
+}
+
+/** For both, too. */
 export async function openVariantStore(
   address: S3Address,
   { basePath, fetches }: Pick<Config, 'basePath' | 'fetches'>,

@@ -6,7 +6,7 @@ import { AvatarError } from '../errors.ts';
 import { type Forum, openForum } from '../forum.ts';
 import type { CurrentAvatar, Walk } from '../locator/walk.ts';
 import { PROFILE_VERSIONS } from '../render/profiles.ts';
-import { openVariantStore } from '../sharing.ts';
+import { openVariantStore, sharedAddressOf } from '../sharing.ts';
 import { type Attempt, attempt, detailOf } from './attempt.ts';
 import type { Call, Command } from './command.ts';
 import { EXIT, type ExitCode } from './exit.ts';
@@ -82,11 +82,10 @@ async function publishAll(
   const forum = await openForum(config, SILENT);
   const store = await openVariantStore(address, config, forum, SILENT);
   const parts = await openParts(config, { rate, output });
-  const { grammar } = forum;
   const publisher = new Publisher(
     { ...parts, store },
     {
-      addressOf: (request) => grammar.format(request),
+      addressOf: (request) => sharedAddressOf(request, forum),
       profiles: PROFILE_VERSIONS,
       format: config.format,
       formats,

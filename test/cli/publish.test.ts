@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { card } from '../support/cards.ts';
@@ -174,6 +174,26 @@ describe('publish of a Discourse forum', () => {
     const url = '/user_avatar/forum.example.org/bob/64/10_2.png';
     expect((await app.server.inject(url)).statusCode).toBe(200);
     expect(await rendersOf(app)).toBe(0);
+  });
+
+  it('leaves out what is under a host that may be another forum’s some day', async () => {
+    const sql = discourseSchema() + insertUpload({ id: 10 }) + insertUser(1, 'Bob', 10);
+    const database = await postgres.createDatabase('hostless', sql);
+    const AVATAR_SITES = join(place.folder, 'sites.json');
+    const sites = [
+      { name: 'one', hosts: [], database },
+      { name: 'two', hosts: ['two.example.org'], database },
+    ];
+    await writeFile(AVATAR_SITES, JSON.stringify({ sites, default: 'one' }));
+    const variables = {
+      ...variablesFor('hostless'),
+      AVATAR_LOCATOR: 'discourse',
+      AVATAR_SIZES: '48',
+      AVATAR_SITES,
+    };
+    await put('hostless', storedKey(10), await card(100, 80).png().toBuffer());
+    const ran = await publish(variables, '--host', 'one.example.org');
+    expect(linesOf(ran).at(-1)).toMatchObject({ avatars: 2, stored: 1, leftOut: 1 });
   });
 });
 

@@ -48,6 +48,8 @@ export type App = {
 
 /** Memory for originals just read: five of a phone, a hundred of the usual ones. */
 const RECENT_ORIGINALS_BYTES = 16 * 1024 * 1024;
+/** For all originals from before they are read until they are rendered: three of the largest. */
+const HELD_ORIGINALS_BYTES = 64 * 1024 * 1024;
 /** How long one store is waited for while there is another one to ask. */
 const PATIENCE_MS = 3000;
 
@@ -198,6 +200,7 @@ async function openOriginals(
   const stores = config.hedges ? await hedge(opened, metrics) : opened;
   return new SharedOriginals(stores, {
     slots,
+    heldBytes: HELD_ORIGINALS_BYTES,
     recentBytes: RECENT_ORIGINALS_BYTES,
     memory,
     patienceMs: PATIENCE_MS * paceOf(config),

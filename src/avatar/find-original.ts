@@ -14,7 +14,7 @@ export type FindingParts = {
 export type FindingOptions = {
   /** The entity tag of the original that a copy was made from, if there is a copy. */
   readonly knownTag: string | undefined;
-  /** In whose turn a render would wait. */
+  /** In whose turn a read waits, and a render would. */
   readonly turn: Turn;
   readonly dueAt: number;
   readonly stages: Stages;
@@ -53,8 +53,13 @@ export async function findOriginal(
   stages.begin('read');
   const original = await read(parts, whereabouts.keys, options);
   if (original === undefined) throw new AvatarError('avatar_missing');
+  if (original === 'unchanged') return { kind: 'unchanged' };
   // A conditional read that met a whole one under way has got it all.
-  if (original === 'unchanged' || original.etag === knownTag) return { kind: 'unchanged' };
+  if (original.etag === knownTag) {
+    original.release?.();
+    original.done?.();
+    return { kind: 'unchanged' };
+  }
   const lastModified = whereabouts.lastModified ?? original.lastModified;
   return { kind: 'read', original: { ...original, lastModified } };
 }
@@ -82,7 +87,7 @@ async function read(
   keys: readonly string[],
   { knownTag, turn, dueAt, signal, patienceMs }: FindingOptions,
 ): Promise<Original | 'unchanged' | undefined> {
-  // Where there is a copy there may be nothing to render.
+  // Where there is a copy there may be nothing to render: those only take turns at the reads.
   using _place = knownTag === undefined ? renderer.reserve(turn, dueAt) : undefined;
-  return await originals.read(keys, { signal, ifNoneMatch: knownTag, patienceMs });
+  return await originals.read(keys, { turn, signal, ifNoneMatch: knownTag, patienceMs });
 }

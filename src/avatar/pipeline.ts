@@ -183,9 +183,14 @@ export class Pipeline {
     }
     switch (found.kind) {
       case 'read': {
-        // Whoever has noticed it before has rendered it.
-        const latest = held === undefined ? shared : await this.#findShared(miss);
-        return await this.#answerRead(found.original, miss, latest);
+        const { original } = found;
+        try {
+          // Whoever has noticed it before has rendered it.
+          const latest = held === undefined ? shared : await this.#findShared(miss);
+          return await this.#answerRead(original, miss, latest);
+        } finally {
+          original.done?.();
+        }
       }
       case 'unchanged':
         return shared?.kind === 'usable'

@@ -50,6 +50,11 @@ export type Original = {
    * only, for after a failure somebody below may still be at them.
    */
   readonly release?: () => void;
+  /**
+   * To be called when the reader needs `bytes` no more, whatever came of it: until then they count as
+   * held in memory, of which there is so much for all originals.
+   */
+  readonly done?: () => void;
 };
 
 export type ReadOptions = {
@@ -58,6 +63,10 @@ export type ReadOptions = {
   readonly ifNoneMatch?: string | undefined;
   /** How long each store is waited for, the last one too; default: that one until `signal` aborts. */
   readonly patienceMs?: number | undefined;
+  /** Whose turn it is, where reads wait for each other. */
+  readonly turn?: Turn | undefined;
+  /** Asked by a store before it reads so many bytes: resolves when there is memory for them. */
+  readonly claim?: ((bytes: number, signal: AbortSignal) => Promise<void>) | undefined;
 };
 
 /** Originals, wherever they are. */
@@ -190,7 +199,7 @@ export type SharedUse = 'hit' | 'unverified' | 'stale';
  */
 export interface SharedVariants {
   /** @throws nothing but the signal's reason */
-  read(key: string, signal: AbortSignal): Promise<StoredVariant | undefined>;
+  read(key: string, turn: Turn, signal: AbortSignal): Promise<StoredVariant | undefined>;
   /**
    * Returns at once; what is not kept after all is no loss.
    * @param instead the version to replace; default: only where there is nothing yet

@@ -1,3 +1,4 @@
+import type { Turn } from '../flow/fair-queue.ts';
 import type { AskedFormat } from './formats.ts';
 import type { SharedUse, SharedVariant, SharedVariants, Variant } from './ports.ts';
 import type { AvatarRequest } from './request.ts';
@@ -63,9 +64,12 @@ export class SharedCopies {
     this.#rules = rules;
   }
 
-  async find(asked: AskedVariant, signal: AbortSignal): Promise<SharedCopy | undefined> {
+  async find(
+    asked: AskedVariant & { readonly turn: Turn },
+    signal: AbortSignal,
+  ): Promise<SharedCopy | undefined> {
     const key = keyOf(asked, this.#rules);
-    const stored = key === undefined ? undefined : await this.#store.read(key, signal);
+    const stored = key === undefined ? undefined : await this.#store.read(key, asked.turn, signal);
     if (stored === undefined) return undefined;
     const copy = judge(stored, asked, this.#rules.profiles);
     if (stored.variant !== undefined && copy.kind !== 'usable') this.#store.used('stale');

@@ -5,7 +5,7 @@
 export type Turn = { readonly site: string; readonly client: string; readonly user: string };
 
 /** What one who owes time pays off by letting a turn pass: about what the least work takes. */
-const PAID_BY_A_TURN_MS = 10;
+export const PAID_BY_A_TURN_MS = 10;
 
 /**
  * A queue in which sites take turns, within a site its clients, and within a client's requests the

@@ -30,7 +30,7 @@ export function createFolderStore(settings: FolderSettings): OriginalStore {
   async function readUnder(
     segments: readonly string[],
     key: string,
-    { signal, ifNoneMatch }: ReadOptions,
+    { signal, ifNoneMatch, claim }: ReadOptions,
   ): Promise<Original | 'unchanged' | undefined> {
     const root = await place.now();
     const target = await realpath(join(root, ...segments));
@@ -47,7 +47,9 @@ export function createFolderStore(settings: FolderSettings): OriginalStore {
           detail: `${target} has ${before.size} bytes; AVATAR_MAX_ORIGINAL_MB allows ${maxBytes}`,
         });
       }
-      const bytes = await readWhole(file, memory.take(Number(before.size)), signal);
+      const length = Number(before.size);
+      await claim?.(length, signal);
+      const bytes = await readWhole(file, memory.take(length), signal);
       // What is rendered from half a file would be kept by a CDN for a year.
       if (etagOf(await file.stat({ bigint: true })) !== etag) {
         throw new AvatarError('originals_unavailable', {

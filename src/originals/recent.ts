@@ -30,9 +30,9 @@ export class RecentOriginals {
     this.#keepMs = keepMs;
   }
 
-  /** The entity tag of an original that is here. */
-  etagOf(name: string): string | undefined {
-    return this.#fresh(name)?.etag;
+  /** What is known of an original that is here, without its bytes. */
+  find(name: string): Pick<Entry, 'etag' | 'length'> | undefined {
+    return this.#fresh(name);
   }
 
   get(name: string): Original | undefined {
@@ -57,8 +57,11 @@ export class RecentOriginals {
 
   #fresh(name: string): Entry | undefined {
     const entry = this.#entries.get(name);
-    if (entry === undefined || performance.now() - entry.readAt > this.#keepMs) return undefined;
-    return entry;
+    return entry !== undefined && this.#isFresh(entry) ? entry : undefined;
+  }
+
+  #isFresh({ readAt }: Entry): boolean {
+    return performance.now() - readAt <= this.#keepMs;
   }
 
   /** @returns where so many bytes in one piece are free now */

@@ -23,7 +23,7 @@ export function createS3Store(settings: S3OriginalsSettings): OriginalStore {
 
   return {
     name,
-    async read(key, { signal, ifNoneMatch }) {
+    async read(key, { signal, ifNoneMatch, claim }) {
       signal.throwIfAborted();
       // GetObject without a key would be a listing of the bucket.
       if (key === '') return undefined;
@@ -42,7 +42,8 @@ export function createS3Store(settings: S3OriginalsSettings): OriginalStore {
       }
       const hash = checks.begin(found);
       const { stallMs } = timeouts;
-      const bytes = await readBody(body, { what, maxBytes, stallMs, signal, length, memory, hash });
+      const limits = { what, maxBytes, stallMs, signal, length };
+      const bytes = await readBody(body, { ...limits, claim, memory, hash });
       if (bytes === undefined) throw tooLarge(what, maxBytes);
       const etag = etagOf(rawTag);
       if (hash !== undefined) checks.finish(hash, etag, what);

@@ -1,8 +1,10 @@
 import type { Originals, OriginalStore, ReadOptions } from '../avatar/ports.ts';
 import { AvatarError } from '../errors.ts';
+import type { Turn } from '../flow/fair-queue.ts';
 import { SingleFlight } from '../flow/single-flight.ts';
-import { Slots } from '../flow/slots.ts';
+import { Supply } from '../flow/supply.ts';
 import { BlockMemory } from './block-memory.ts';
+import { Hold } from './hold.ts';
 import { OrderedStores, type OrderedSettings } from './ordered.ts';
 import { RecentOriginals } from './recent.ts';
 import type { Found } from './tracked.ts';
@@ -10,6 +12,8 @@ import type { Found } from './tracked.ts';
 export type SharedOriginalsSettings = OrderedSettings & {
   /** How many reads run at once; more wait. */
   readonly slots: number;
+  /** What all originals that are being read or needed may hold, in bytes. */
+  readonly heldBytes: number;
   /** Memory for originals just read, in bytes. */
   readonly recentBytes: number;
   /** Where the stores read to. */
@@ -26,14 +30,21 @@ export type SharedOriginalsSettings = OrderedSettings & {
  */
 const RECENT_MS = 15_000;
 
+/** Whose turn it is where nobody says. */
+const NOBODYS_TURN: Turn = { site: '', client: '', user: '' };
+
+type Held = { readonly found: Found; readonly hold: Hold };
+
 /**
  * Reads each original once for all who want it, in whatever size: who comes while it is being read
- * shares the read, who comes soon after gets it from memory. Limits how many reads run at once.
+ * shares the read, who comes soon after gets it from memory. Limits how many reads run at once, and how
+ * many bytes are held, be it by those who wait for a renderer.
  */
 export class SharedOriginals implements Originals {
   readonly #stores: OrderedStores;
-  readonly #slots: Slots;
-  readonly #flights = new SingleFlight<Found>(isWorthRepeating);
+  readonly #slots: Supply;
+  readonly #held: Supply;
+  readonly #flights = new SingleFlight<Held>(isWorthRepeating);
   readonly #recent: RecentOriginals;
   readonly #memory: BlockMemory;
   readonly #settings: Pick<SharedOriginalsSettings, 'onBytes' | 'onJoined'>;
@@ -41,7 +52,8 @@ export class SharedOriginals implements Originals {
   constructor(stores: readonly OriginalStore[], settings: SharedOriginalsSettings) {
     this.#settings = settings;
     this.#stores = new OrderedStores(stores, settings);
-    this.#slots = new Slots(settings.slots);
+    this.#slots = new Supply('reads of originals', settings.slots);
+    this.#held = new Supply('memory for originals', settings.heldBytes);
     this.#memory = settings.memory ?? new BlockMemory(0);
     this.#recent = new RecentOriginals(settings.recentBytes, RECENT_MS);
   }
@@ -50,8 +62,8 @@ export class SharedOriginals implements Originals {
     const { signal, ifNoneMatch } = options;
     // No key has a line break.
     const name = keys.join('\n');
-    const known = this.#recent.etagOf(name);
-    if (known !== undefined) return known === ifNoneMatch ? 'unchanged' : this.#recent.get(name);
+    const recent = await this.#readRecent(name, options);
+    if (recent !== undefined) return recent;
     // A conditional read gladly shares a whole one; the other way round it would get no bytes.
     const isWhole = ifNoneMatch === undefined || this.#flights.has(name);
     const flight = isWhole ? name : `${name}\n\n${ifNoneMatch}`;
@@ -63,12 +75,14 @@ export class SharedOriginals implements Originals {
       }),
     );
     if (joined) this.#settings.onJoined?.();
-    if (!isAlone || result === undefined || result === 'unchanged') return result;
-    return { ...result, release: () => this.#memory.giveBack(result.bytes) };
+    const { found, hold } = result;
+    if (found === undefined || found === 'unchanged') return found;
+    const original = { ...found, done: hold.join() };
+    return isAlone ? { ...original, release: () => this.#memory.giveBack(found.bytes) } : original;
   }
 
   get running(): number {
-    return this.#slots.running;
+    return this.#slots.taken;
   }
 
   get waiting(): number {
@@ -89,13 +103,37 @@ export class SharedOriginals implements Originals {
     this.#stores.close();
   }
 
-  async #readOnce(name: string, keys: readonly string[], options: ReadOptions): Promise<Found> {
-    const found = await this.#slots.run(options.signal, () => this.#stores.read(keys, options));
-    if (found !== undefined && found !== 'unchanged') {
-      this.#settings.onBytes?.(found.bytes);
-      this.#recent.set(name, found);
+  async #readRecent(
+    name: string,
+    { signal, ifNoneMatch, turn = NOBODYS_TURN }: ReadOptions,
+  ): Promise<Found> {
+    const recent = this.#recent.find(name);
+    if (recent === undefined) return undefined;
+    if (recent.etag === ifNoneMatch) return 'unchanged';
+    const taken = await this.#held.take(turn, recent.length, signal);
+    const done = (): void => taken[Symbol.dispose]();
+    // Meanwhile it may have had its time.
+    const original = this.#recent.get(name);
+    if (original === undefined) done();
+    return original && { ...original, done };
+  }
+
+  async #readOnce(name: string, keys: readonly string[], options: ReadOptions): Promise<Held> {
+    const { turn = NOBODYS_TURN, signal } = options;
+    const hold = new Hold(this.#held, turn);
+    const claim = (bytes: number, by: AbortSignal): Promise<void> => hold.claim(bytes, by);
+    try {
+      using _slot = await this.#slots.take(turn, 1, signal);
+      const found = await this.#stores.read(keys, { ...options, claim });
+      if (found !== undefined && found !== 'unchanged') {
+        this.#settings.onBytes?.(found.bytes);
+        this.#recent.set(name, found);
+      }
+      return { found, hold };
+    } finally {
+      // By then all who waited for it have joined.
+      setImmediate(() => hold.leave());
     }
-    return found;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Original, OriginalStore, ReadOptions } from '../avatar/ports.ts';
 import { AvatarError } from '../errors.ts';
 import type { Underway } from '../flow/underway.ts';
+import { Silence } from './silence.ts';
 
 export type Found = Original | 'unchanged' | undefined;
 
@@ -64,8 +65,7 @@ export class TrackedStore {
     if (this.isInTrouble && this.#reading >= READS_IN_TROUBLE) throw this.#knownFault();
     this.#reading += 1;
     try {
-      if (patienceMs === undefined) return await this.#read(key, options);
-      return await this.#readImpatiently(key, options, patienceMs);
+      return await this.#read(key, options, patienceMs);
     } finally {
       this.#reading -= 1;
     }
@@ -78,7 +78,7 @@ export class TrackedStore {
     this.#isOnTrial = true;
     this.#nextTrialAt = now + TRIAL_EVERY_MS;
     const signal = AbortSignal.any([AbortSignal.timeout(TRIAL_TIMEOUT_MS), this.#closing.signal]);
-    this.#read(key, { signal })
+    this.#read(key, { signal }, undefined)
       // What it says is of interest to no request.
       .catch(() => undefined)
       .finally(() => {
@@ -91,32 +91,25 @@ export class TrackedStore {
     this.store.close();
   }
 
-  async #readImpatiently(
+  async #read(
     key: string,
-    { signal, ifNoneMatch }: ReadOptions,
-    patienceMs: number,
+    { signal: asker, ifNoneMatch, claim }: ReadOptions,
+    patienceMs: number | undefined,
   ): Promise<Found> {
-    const impatience = new AbortController();
-    const timer = setTimeout(() => {
-      impatience.abort(this.#silence(patienceMs));
-    }, patienceMs);
-    try {
-      const either = AbortSignal.any([signal, impatience.signal]);
-      return await this.#read(key, { signal: either, ifNoneMatch });
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  async #read(key: string, options: ReadOptions): Promise<Found> {
-    const startedAt = performance.now();
+    using silence = new Silence(asker, patienceMs, (ms) => this.#silence(ms));
+    const { signal } = silence;
+    const options = {
+      signal,
+      ifNoneMatch,
+      claim: claim && ((bytes, by) => silence.interrupted(claim(bytes, by))),
+    } satisfies ReadOptions;
     try {
       const found = await this.#underway.track(this.store.read(key, options));
       this.#succeed(resultOf(found));
       return found;
     } catch (thrown) {
       const error = AvatarError.from(thrown);
-      if (options.signal.aborted) this.#judgeSilence(error, performance.now() - startedAt);
+      if (signal.aborted) this.#judgeSilence(error, silence.ms);
       // A verdict on an object is an answer.
       else if (error.isVerdict) this.#succeed(error.code);
       else this.#fail(error);
@@ -124,7 +117,7 @@ export class TrackedStore {
     }
   }
 
-  /** Who asked has left before there was an answer, for this reason and after so long. */
+  /** Who asked has left before there was an answer, for this reason and after so long a silence. */
   #judgeSilence(reason: AvatarError, afterMs: number): void {
     if (reason.code === 'originals_timeout') {
       this.#fail(reason);

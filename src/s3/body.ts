@@ -19,6 +19,8 @@ export type BodyLimits = {
   /** As the reply's header has it. */
   readonly length?: number | undefined;
   readonly memory?: Memory | undefined;
+  /** Resolves when there is room for so many bytes. */
+  readonly claim?: ((bytes: number, signal: AbortSignal) => Promise<void>) | undefined;
   /** Fed with what comes. */
   readonly hash?: Hash | undefined;
 };
@@ -30,25 +32,28 @@ export type BodyLimits = {
  * @throws AvatarError `originals_timeout`, `originals_bad_reply`; the signal's reason
  */
 export async function readBody(body: Readable, limits: BodyLimits): Promise<Buffer | undefined> {
-  const { stallMs, signal, what, hash } = limits;
-  const stall = setTimeout(() => {
-    body.destroy(
-      new AvatarError('originals_timeout', {
-        detail: `${what}: nothing came for ${stallMs} ms in the middle of the object`,
-      }),
-    );
-  }, stallMs);
+  const { maxBytes, stallMs, signal, what, length = maxBytes, claim, hash } = limits;
   const leave = (): void => {
     body.destroy();
   };
   if (signal.aborted) leave();
   else signal.addEventListener('abort', leave, { once: true });
+  let stall: NodeJS.Timeout | undefined;
   try {
+    if (claim !== undefined) await unread(body, claim(length, signal));
+    stall = setTimeout(() => {
+      body.destroy(
+        new AvatarError('originals_timeout', {
+          detail: `${what}: nothing came for ${stallMs} ms in the middle of the object`,
+        }),
+      );
+    }, stallMs);
     return await collect(body, limits, (chunk) => {
-      stall.refresh();
+      stall?.refresh();
       hash?.update(chunk);
     });
   } catch (cause) {
+    body.destroy();
     signal.throwIfAborted();
     if (cause instanceof AvatarError) throw cause;
     throw new AvatarError('originals_bad_reply', {
@@ -59,6 +64,13 @@ export async function readBody(body: Readable, limits: BodyLimits): Promise<Buff
     clearTimeout(stall);
     signal.removeEventListener('abort', leave);
   }
+}
+
+/** While nobody reads `body`, nobody hears that its connection broke: who reads it afterwards does. */
+async function unread(body: Readable, wait: Promise<void>): Promise<void> {
+  const ignore = (): void => undefined;
+  body.on('error', ignore);
+  await wait;
 }
 
 async function collect(

@@ -2,7 +2,8 @@ import type { SharedUse, SharedVariant, SharedVariants, StoredVariant } from '..
 import { AvatarError } from '../errors.ts';
 import { CircuitBreaker } from '../flow/circuit-breaker.ts';
 import { Deadline } from '../flow/deadline.ts';
-import { Slots } from '../flow/slots.ts';
+import type { Turn } from '../flow/fair-queue.ts';
+import { Supply } from '../flow/supply.ts';
 import { WriteBehind } from '../flow/write-behind.ts';
 import type { VariantStore } from './store.ts';
 
@@ -42,14 +43,14 @@ const WRITE_WITHIN_MS = 10_000;
 export class SharedVariantStore implements SharedVariants {
   readonly #store: VariantStore;
   readonly #settings: SharedStoreSettings;
-  readonly #slots: Slots;
+  readonly #reads: Supply;
   readonly #breaker = new CircuitBreaker(PATIENCE);
   readonly #writes: WriteBehind<Writing>;
 
   constructor(store: VariantStore, settings: SharedStoreSettings) {
     this.#store = store;
     this.#settings = settings;
-    this.#slots = new Slots(settings.reads);
+    this.#reads = new Supply('reads of variants', settings.reads);
     this.#writes = new WriteBehind(QUEUE, (writing, signal) => this.#write(writing, signal));
   }
 
@@ -58,7 +59,7 @@ export class SharedVariantStore implements SharedVariants {
     return this.#writes.size;
   }
 
-  async read(key: string, signal: AbortSignal): Promise<StoredVariant | undefined> {
+  async read(key: string, turn: Turn, signal: AbortSignal): Promise<StoredVariant | undefined> {
     const { readWithinMs, onResult, onTrouble } = this.#settings;
     if (!this.#breaker.allows()) {
       onResult('skipped');
@@ -67,10 +68,9 @@ export class SharedVariantStore implements SharedVariants {
     using deadline = new Deadline(readWithinMs, signal);
     let isAsked = false;
     try {
-      const stored = await this.#slots.run(deadline.signal, async () => {
-        isAsked = true;
-        return await this.#store.read(key, deadline.signal);
-      });
+      using _slot = await this.#reads.take(turn, 1, deadline.signal);
+      isAsked = true;
+      const stored = await this.#store.read(key, deadline.signal);
       this.#breaker.succeeded();
       if (stored === undefined) onResult('miss');
       else if (stored.variant === undefined) onResult('unusable');

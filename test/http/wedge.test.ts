@@ -61,7 +61,7 @@ describe('a store that never answers and heeds no signal', () => {
       close: () => undefined,
     };
     const events = new Recording();
-    const settings = { slots: 1, recentBytes: 1000, patienceMs: 50, events };
+    const settings = { slots: 1, heldBytes: 1000, recentBytes: 1000, patienceMs: 50, events };
     const originals = new SharedOriginals([store], settings);
     const server = Fastify();
     await server.register(healthRoutes, {

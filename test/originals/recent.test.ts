@@ -24,7 +24,7 @@ describe('originals just read', () => {
           for (const [each, expected] of last) {
             const found = recent.get(each);
             expect(found ?? expected).toEqual(expected);
-            expect(recent.etagOf(each)).toBe(found?.etag);
+            expect(recent.find(each)?.etag).toBe(found?.etag);
           }
         }
       }),

@@ -43,6 +43,39 @@ describe('reading a body', () => {
     expect(body.destroyed).toBe(true);
   });
 
+  it('waits until there is room, and hears then that the connection broke meanwhile', async () => {
+    const room = Promise.withResolvers<void>();
+    const asked: number[] = [];
+    const claim = (bytes: number): Promise<void> => {
+      asked.push(bytes);
+      return room.promise;
+    };
+    const sound = unfinished('01234');
+    const broken = unfinished('01234');
+    const reading = readBody(sound, { ...LIMITS, length: 7, stallMs: 20, claim });
+    const failing = readBody(broken, { ...LIMITS, claim });
+    broken.destroy(new Error('ECONNRESET'));
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    sound.end('56');
+    room.resolve();
+
+    expect((await reading)?.toString()).toBe('0123456');
+    await expect(failing).rejects.toMatchObject({ code: 'originals_bad_reply' });
+    // Without a length in the header, the most there may be.
+    expect(asked).toEqual([7, 10]);
+  });
+
+  it('destroys the body when its reader leaves before there is room', async () => {
+    const leaving = new AbortController();
+    const body = unfinished('01234');
+    const claim = (_bytes: number, signal: AbortSignal): Promise<void> =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    const reading = readBody(body, { ...LIMITS, signal: leaving.signal, claim });
+    leaving.abort(new Error('left'));
+    await expect(reading).rejects.toThrow('left');
+    expect(body.destroyed).toBe(true);
+  });
+
   it('gives nothing when too much comes, and destroys the body', async () => {
     const body = unfinished('0123456789A');
 

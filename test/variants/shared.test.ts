@@ -7,6 +7,7 @@ import { connectS3, type TestS3 } from '../support/s3-server.ts';
 import { openVariants, variantOf } from './s3.fixture.ts';
 
 const { signal: never } = new AbortController();
+const turn = { site: 'h', client: 'c', user: 'u' };
 const REST_MS = 10_000;
 
 let s3: TestS3;
@@ -44,7 +45,7 @@ afterAll(() => s3.stop());
 /** The store is asked for what is in it, so many times. */
 async function readTimes(times: number): Promise<unknown[]> {
   const found: unknown[] = [];
-  for (let n = 0; n < times; n += 1) found.push((await shared.read('key', never))?.variant);
+  for (let n = 0; n < times; n += 1) found.push((await shared.read('key', turn, never))?.variant);
   return found;
 }
 

@@ -1,0 +1,54 @@
+import type { Turn } from '../flow/fair-queue.ts';
+import type { Supply } from '../flow/supply.ts';
+
+/**
+ * What the bytes of one original take of the memory for all of them, as long as anybody needs them.
+ * It begins with one holder.
+ */
+export class Hold {
+  readonly #memory: Supply;
+  readonly #turn: Turn;
+  #holders = 1;
+  #bytes = 0;
+  #taken: Disposable | undefined;
+
+  constructor(memory: Supply, turn: Turn) {
+    this.#memory = memory;
+    this.#turn = turn;
+  }
+
+  /** Resolves when there is room for so many bytes in all; what is there for fewer is given back first. */
+  async claim(bytes: number, signal: AbortSignal): Promise<void> {
+    // A second read of the same original, because the first one failed or is slow.
+    if (bytes <= this.#bytes) return;
+    // Not kept during the wait: two who want more could wait for each other.
+    this.#giveBack();
+    const taken = await this.#memory.take(this.#turn, bytes, signal);
+    this.#giveBack();
+    this.#taken = taken;
+    this.#bytes = bytes;
+    if (this.#holders === 0) this.#giveBack();
+  }
+
+  /** @returns to be called when this holder needs the bytes no more; a second call does nothing */
+  join(): () => void {
+    this.#holders += 1;
+    let holds = true;
+    return () => {
+      if (holds) this.leave();
+      holds = false;
+    };
+  }
+
+  /** By the one it began with. */
+  leave(): void {
+    this.#holders -= 1;
+    if (this.#holders === 0) this.#giveBack();
+  }
+
+  #giveBack(): void {
+    this.#taken?.[Symbol.dispose]();
+    this.#taken = undefined;
+    this.#bytes = 0;
+  }
+}

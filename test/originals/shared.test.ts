@@ -1,0 +1,172 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Original, OriginalStore } from '../../src/avatar/ports.ts';
+import { AvatarError } from '../../src/errors.ts';
+import { createFolderStore } from '../../src/originals/folder.ts';
+import { SharedOriginals, type SharedOriginalsSettings } from '../../src/originals/shared.ts';
+import { moveClock } from '../support/clock.ts';
+import { Recording } from './ordered.fixture.ts';
+import { never } from './store-suite.ts';
+
+let directory: string;
+let store: OriginalStore;
+let events: Recording;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'shared-'));
+  store = createFolderStore({ directory, maxBytes: 10_000 });
+  events = new Recording();
+});
+
+afterEach(async () => {
+  await rm(directory, { recursive: true });
+});
+
+function share(changes: Partial<SharedOriginalsSettings> = {}): SharedOriginals {
+  const settings = { slots: 8, heldBytes: 1000, recentBytes: 0, patienceMs: 50, events };
+  return new SharedOriginals([store], { ...settings, ...changes });
+}
+
+async function put(length: number, ...keys: readonly string[]): Promise<void> {
+  for (const key of keys) await writeFile(join(directory, key), Buffer.alloc(length, key));
+}
+
+/** Reads, and counts those that have been read. */
+function reader(originals: SharedOriginals): {
+  readonly read: Original[];
+  readonly begin: (key: string, signal?: AbortSignal) => Promise<Original>;
+} {
+  const read: Original[] = [];
+  return {
+    read,
+    async begin(key, signal = never) {
+      const turn = { site: 'h', client: key.charAt(0), user: key };
+      const found = await originals.read([key], { signal, turn });
+      if (found === undefined || found === 'unchanged') throw new Error(`${key}: ${found ?? ''}`);
+      read.push(found);
+      return found;
+    },
+  };
+}
+
+/** What could go on without anybody's doing has done so. */
+async function settle(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 100));
+}
+
+describe('originals that are shared', () => {
+  it('hold no more bytes than they may, until their readers need them no more', async () => {
+    await put(400, 'a', 'b', 'c', 'd', 'e');
+    const { read, begin } = reader(share());
+    const all = ['a', 'b', 'c', 'd', 'e'].map((key) => begin(key));
+    await settle();
+    expect(read).toHaveLength(2);
+    read[0]?.done?.();
+    read[0]?.done?.();
+    await settle();
+    expect(read).toHaveLength(3);
+    for (let count = 0; count < 5; count += 1) {
+      await expect.poll(() => read.length).toBeGreaterThan(count);
+      read[count]?.done?.();
+    }
+    const bytes = (await Promise.all(all)).map((each) => each.bytes.toString('latin1', 399));
+    expect(bytes).toEqual(['a', 'b', 'c', 'd', 'e']);
+  });
+
+  it('hold the bytes once for all who share a read, until the last of them is done', async () => {
+    await put(600, 'a', 'b');
+    const { read, begin } = reader(share());
+    const [first, second] = await Promise.all([begin('a'), begin('a')]);
+    const other = begin('b');
+    first.done?.();
+    await settle();
+    expect(read).toHaveLength(2);
+    second.done?.();
+    expect((await other).bytes).toHaveLength(600);
+  });
+
+  it('count the copies made of those just read', async () => {
+    await put(400, 'a');
+    const originals = share({ recentBytes: 10_000 });
+    const { read, begin } = reader(originals);
+    for (let count = 0; count < 2; count += 1) await begin('a');
+    const all = [begin('a'), begin('a')];
+    await settle();
+    expect(read).toHaveLength(2);
+    for (let count = 0; count < 4; count += 1) {
+      await expect.poll(() => read.length).toBeGreaterThan(count);
+      read[count]?.done?.();
+    }
+    await Promise.all(all);
+    expect(events.count(store)).toBe(1);
+  });
+
+  it('are read anew when they have had their time while their reader waited for memory', async () => {
+    await put(600, 'a', 'b');
+    const originals = share({ recentBytes: 10_000 });
+    const { begin } = reader(originals);
+    (await begin('a')).done?.();
+    const { done } = await begin('b');
+    const again = begin('a');
+    moveClock(60_000);
+    await put(500, 'a');
+    done?.();
+    expect((await again).bytes).toHaveLength(500);
+  });
+
+  it('give up the wait with who asked, and lose no room over it', async () => {
+    await put(800, 'a', 'b', 'c');
+    const { begin } = reader(share());
+    const { done } = await begin('a');
+    const leaving = new AbortController();
+    const abandoned = begin('b', leaving.signal);
+    await settle();
+    leaving.abort(new Error('left'));
+    await expect(abandoned).rejects.toThrow('left');
+    done?.();
+    expect((await begin('c')).bytes).toHaveLength(800);
+  });
+
+  it('lose no room over what is missing, unchanged, or too large', async () => {
+    await put(10_001, 'huge');
+    await put(1000, 'a');
+    const originals = share();
+    const { etag, done } = await reader(originals).begin('a');
+    done?.();
+    for (let count = 0; count < 3; count += 1) {
+      expect(await originals.read(['none'], { signal: never })).toBeUndefined();
+      expect(await originals.read(['a'], { signal: never, ifNoneMatch: etag })).toBe('unchanged');
+      await expect(originals.read(['huge'], { signal: never })).rejects.toMatchObject({
+        code: 'original_too_large',
+      });
+    }
+    expect((await reader(originals).begin('a')).bytes).toHaveLength(1000);
+  });
+
+  it('do not blame a store for the wait', async () => {
+    await put(800, 'a', 'b1', 'b2', 'b3', 'b4', 'b5');
+    const { begin } = reader(share());
+    const { done } = await begin('a');
+    const leaving = new AbortController();
+    const waiting = ['b1', 'b2', 'b3', 'b4', 'b5'].map((key) => begin(key, leaving.signal));
+    await settle();
+    moveClock(5000);
+    leaving.abort(new AvatarError('deadline_passed'));
+    await Promise.allSettled(waiting);
+    done?.();
+    expect(events.changes).toEqual([]);
+    expect(events.count(store, 'abandoned')).toBe(5);
+  });
+
+  it('wait with patience for memory, be the patience with stores as little as it may', async () => {
+    await put(800, 'a', 'b');
+    const originals = share();
+    const { done } = await reader(originals).begin('a');
+    const reading = originals.read(['b'], { signal: never, patienceMs: 20 });
+    await settle();
+    done?.();
+    expect(await reading).toMatchObject({ bytes: Buffer.alloc(800, 'b') });
+  });
+});

@@ -7,6 +7,9 @@ type Entry = Omit<Original, 'bytes'> & {
   readonly readAt: number;
 };
 
+/** As many as there may be of two kilobytes. Smaller ones would have it hold more names than bytes. */
+const MOST_ENTRIES = 8192;
+
 /** One original may take this share of the memory: a larger one would drive out all others. */
 const LARGEST_SHARE = 0.5;
 
@@ -71,8 +74,9 @@ export class RecentOriginals {
     const from = length > leftOfRound ? this.#next + leftOfRound : this.#next;
     this.#next = from + length;
     for (const [name, entry] of this.#entries) {
-      // A round ago these places were written.
-      if (entry.from >= this.#next - round) break;
+      const isWrittenOver = entry.from < this.#next - round;
+      const hasPlace = this.#entries.size < MOST_ENTRIES;
+      if (!isWrittenOver && hasPlace && this.#isFresh(entry)) break;
       this.#entries.delete(name);
     }
     return from;

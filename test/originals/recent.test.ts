@@ -63,6 +63,15 @@ describe('originals just read', () => {
     expect(recent.get('a')).toBeUndefined();
   });
 
+  it('are so few that their names take no more memory than their bytes', () => {
+    const recent = new RecentOriginals(1_000_000, HOUR_MS);
+    const names = Array.from({ length: 20_000 }, (_, index) => `${index}`);
+    for (const name of names) recent.set(name, original(name, 1));
+    const kept = names.filter((name) => recent.find(name) !== undefined);
+    expect(kept.length).toBe(8192);
+    expect(kept.at(-1)).toBe(names.at(-1));
+  });
+
   it('do not let one of them take all of the memory', () => {
     const recent = new RecentOriginals(1000, HOUR_MS);
     recent.set('a', original('a', 100));

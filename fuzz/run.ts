@@ -5,10 +5,11 @@
  */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { sum } from '../bench/support/statistics.ts';
 import { whileWatching } from '../bench/support/watch.ts';
 import { unsoundness } from '../test/inspect/support.ts';
+import { AGAIN, Deaths } from './deaths.ts';
 import { Dice, seedOf } from './dice.ts';
 import { Finds, type Mutant } from './finds.ts';
 import { mutate } from './mutate.ts';
@@ -19,6 +20,8 @@ import { type Asked, chooseAsked, type Outcome, Target } from './target.ts';
 const SENDING_MS = 4000;
 const INSPECTING_MS = 1000;
 const LOOK_EVERY_MS = 40;
+/** The service writes its log twice a second. */
+const LOG_IS_LATE_MS = 1000;
 const SLOW_MS = 2000;
 const SLOW_CPU_SECONDS = 2;
 const INSPECTION_SLOW_MS = 200;
@@ -38,7 +41,15 @@ if (!Number.isInteger(seed) || Number.isNaN(endsAt)) throw new Error('--minutes 
 
 const seeds = await loadSeeds();
 const finds = new Finds(values.finds);
-const tally = { sent: 0, inspected: 0, pictures: 0, slowestMs: 0, megabytes: 0, notConfirmed: 0 };
+const deaths = new Deaths();
+const tally = {
+  sent: 0,
+  inspected: 0,
+  pictures: 0,
+  slowestMs: 0,
+  beyondMegabytes: -Infinity,
+  notConfirmed: 0,
+};
 process.stderr.write(`seed ${seed}, ${seeds.count} pictures to begin with\n`);
 {
   await using target = await Target.start();
@@ -46,12 +57,13 @@ process.stderr.write(`seed ${seed}, ${seeds.count} pictures to begin with\n`);
     await sendMutants(target);
     inspectMutants();
   }
-  tally.megabytes = Math.round(tally.megabytes - target.allowedMegabytes);
+  await sleep(LOG_IS_LATE_MS);
+  reportDeaths(target);
 }
 process.stdout.write(
   `${finds.count === 0 ? 'nothing found' : `${finds.count} found`} with seed ${seed} in ${values.minutes} min: ` +
     `${tally.sent} mutants through the service (${tally.pictures} shown, slowest ${Math.round(tally.slowestMs)} ms, ` +
-    `memory ${-tally.megabytes} MB below its bound, ${tally.notConfirmed} slow only in company), ` +
+    `memory ${Math.round(-tally.beyondMegabytes)} MB below its bounds, ${tally.notConfirmed} slow only in company), ` +
     `${tally.inspected} through the header check\n${finds.toString()}`,
 );
 process.exit(finds.count === 0 ? 0 : 1);
@@ -66,13 +78,12 @@ function mutantOf(number: number, from: Seeds, prefix: string): { mutant: Mutant
 async function sendMutants(target: Target): Promise<void> {
   const until = performance.now() + SENDING_MS;
   const suspects: Suspect[] = [];
-  const sent = new Map<string, Mutant>();
   const worker = async (): Promise<void> => {
     while (performance.now() < until && target.isAlive) {
       tally.sent += 1;
       const { mutant, dice } = mutantOf(tally.sent, seeds, '');
       const asked = chooseAsked(dice);
-      sent.set(mutant.name, mutant);
+      deaths.sent(mutant);
       const outcome = await target.send(mutant, asked);
       if (outcome.status === 200) tally.pictures += 1;
       tally.slowestMs = Math.max(tally.slowestMs, outcome.ms);
@@ -87,17 +98,20 @@ async function sendMutants(target: Target): Promise<void> {
     LOOK_EVERY_MS,
     () => Promise.all(workers),
   );
-  for (const { mutant, line } of target.deaths()) {
-    finds.add('renderer-death', line, sent.get(mutant));
-  }
-  const peak = seen.toSorted((a, b) => sum(b) - sum(a))[0] ?? [];
-  tally.megabytes = Math.max(tally.megabytes, sum(peak));
-  if (sum(peak) > target.allowedMegabytes) {
-    const each = peak.map((megabytes) => Math.round(megabytes)).join(' + ');
-    finds.add('too-much-memory', `${each} MB, allowed are ${Math.round(target.allowedMegabytes)}`);
+  for (const each of seen) {
+    const beyond = target.beyondMegabytes(each);
+    if (beyond <= tally.beyondMegabytes) continue;
+    tally.beyondMegabytes = beyond;
+    const megabytes = each.map(Math.round).join(' + ');
+    if (beyond > 0) finds.add('too-much-memory', `${megabytes} MB, ${Math.round(beyond)} too many`);
   }
   for (const suspect of suspects) await confirm(target, suspect);
+  reportDeaths(target);
   await lookAfter(target);
+}
+
+function reportDeaths(target: Target): void {
+  for (const { line, mutant } of deaths.in(target.log)) finds.add('renderer-death', line, mutant);
 }
 
 /** Alone and again: on a busy machine the innocent are slow as well. */
@@ -105,7 +119,7 @@ async function confirm(target: Target, { mutant, asked, outcome }: Suspect): Pro
   if (!target.isAlive) return;
   const before = target.cpuSeconds;
   // Under another name: verdicts are remembered.
-  const again = await target.send({ ...mutant, name: `again-${mutant.name}` }, asked);
+  const again = await target.send({ ...mutant, name: `${AGAIN}${mutant.name}` }, asked);
   const cpu = target.cpuSeconds - before;
   if (again.status === 0)
     finds.add('no-answer', `${outcome.complaint ?? ''} (${again.complaint ?? ''})`, mutant);

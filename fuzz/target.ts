@@ -1,8 +1,9 @@
 /** The whole service as operators run it, which mutants are sent through. */
 import { rm } from 'node:fs/promises';
-import { processTree, residentMegabytes, treeCpuSeconds } from '../bench/support/cpu.ts';
+import { processTree, proportionalMegabytes, treeCpuSeconds } from '../bench/support/cpu.ts';
 import { AvatarError } from '../src/errors.ts';
 import { createInspector } from '../src/inspect/inspect.ts';
+import { DECODED_BYTES } from '../src/inspect/memory.ts';
 import { createFolder } from '../test/support/app.ts';
 import { card, distanceFromCard, lookAt } from '../test/support/cards.ts';
 import { type Service, startService } from '../test/support/service.ts';
@@ -17,10 +18,13 @@ const FORMATS = { png: 'png', jpg: 'jpeg', webp: 'webp' } as const;
 const GIVE_UP_MS = 20_000;
 const CACHE_MB = 16;
 /**
- * What mutants may add to the memory of all processes together: those being decoded, what malloc keeps
- * of those before (up to 65 MB a renderer), renderers that are relieved, originals just read, the heap.
+ * What mutants may add to the process that listens: 64 MB of originals held, 16 of those just read, 16 of
+ * free blocks; and about as much again of heap and of what is not collected yet.
  */
-const ROOM_MB = 500;
+const LISTENER_ROOM_MB = 200;
+/** Beyond this at rest a renderer is relieved; while one is, there are two. */
+const RENDERER_KEPT_MB = 150;
+const RENDERER_FRESH_MB = 60;
 /** Of 255, as colours of the test card come out of any encoder. */
 const OFF_COLOUR = 45;
 
@@ -42,7 +46,7 @@ export class Target implements AsyncDisposable {
   readonly #folder: Folder;
   readonly #good: Buffer;
   #idleMegabytes = 0;
-  #logRead = 0;
+  #renderers = 0;
   #goodOnes = 0;
 
   static async start(): Promise<Target> {
@@ -55,7 +59,9 @@ export class Target implements AsyncDisposable {
     await service.ready();
     const target = new Target(service, folder, await card(200, 200).jpeg().toBuffer());
     await target.complaintOfGood();
-    target.#idleMegabytes = sum(target.megabytes());
+    const [listener = 0, ...renderers] = target.megabytes();
+    target.#idleMegabytes = listener;
+    target.#renderers = renderers.length;
     return target;
   }
 
@@ -73,13 +79,23 @@ export class Target implements AsyncDisposable {
     return treeCpuSeconds(this.#pid);
   }
 
-  get allowedMegabytes(): number {
-    return this.#idleMegabytes + CACHE_MB + ROOM_MB;
+  /** All that it has written. */
+  get log(): string {
+    return this.#service.output();
   }
 
-  /** Of each process, the one that listens first. */
+  /** Of each process, the one that listens first; what they share is parted among them. */
   megabytes(): number[] {
-    return processTree(this.#pid).map(residentMegabytes);
+    return processTree(this.#pid).map((pid) => proportionalMegabytes([pid]));
+  }
+
+  /** By how much that is more than they may have; less than 0 when it is not. */
+  beyondMegabytes([listener = 0, ...renderers]: readonly number[]): number {
+    const allowed = this.#renderers * (RENDERER_KEPT_MB + RENDERER_FRESH_MB) + DECODED_BYTES / 1e6;
+    return Math.max(
+      listener - this.#idleMegabytes - CACHE_MB - LISTENER_ROOM_MB,
+      sum(renderers) - allowed,
+    );
   }
 
   /** Puts the mutant where originals are, asks for it, and takes it away again. */
@@ -109,16 +125,6 @@ export class Target implements AsyncDisposable {
     return off > OFF_COLOUR ? `the colours of a good picture are off by ${off}` : undefined;
   }
 
-  /** Which mutants renderers died over since this was asked last, and the log lines of it. */
-  deaths(): { readonly mutant: string; readonly line: string }[] {
-    const text = this.#service.output().slice(this.#logRead);
-    this.#logRead += text.length;
-    return text
-      .split('\n')
-      .filter((line) => /a renderer died|killed two renderers/.test(line))
-      .map((line) => ({ mutant: /fuzz\/(?<name>[^/]+)\/1@/.exec(line)?.[1] ?? '', line }));
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     this.#service.child.kill('SIGKILL');
     await this.#service.exited;
@@ -144,10 +150,13 @@ export function chooseAsked(dice: Dice): Asked {
   return { size: dice.pick(SIZES), extension: dice.pick(EXTENSIONS) };
 }
 
-function complaintOf(status: number, body: Buffer, asked: Asked): string | undefined {
+/** What is wrong with an answer for a mutant. */
+export function complaintOf(status: number, body: Buffer, asked: Asked): string | undefined {
   if (status === 422) {
     const text = body.toString();
-    return /"code":"original_\w+"/.test(text) ? undefined : `422 ${text}`;
+    // Quarantine is for what kills renderers, of which there should be nothing.
+    const isVerdict = /"code":"original_(?!quarantined)\w+"/.test(text);
+    return isVerdict ? undefined : `422 ${text}`;
   }
   if (status !== 200) return `${status} ${body.toString('utf8', 0, 300)}`;
   try {

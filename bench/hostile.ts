@@ -50,6 +50,7 @@ export async function hostile({ quick, workshop, say }: BenchContext): Promise<R
     say(`${picture.name}: ${attacks.at(-1)?.answers ?? ''}`);
   }
   const failedHits = attacks.reduce((total, each) => total + each.failedHits, 0);
+  const unexpected = attacks.reduce((total, each) => total + each.unexpected, 0);
   return {
     title: 'Dangerous pictures',
     about:
@@ -57,10 +58,19 @@ export async function hostile({ quick, workshop, say }: BenchContext): Promise<R
       `p99 of hits without any of them: ${number(idle)} ms). Memory is that of all processes together.`,
     tables: [
       {
-        head: ['picture', 'kB', 'answered', 'slowest answer ms', 'p99 of hits ms', 'peak MB'],
+        head: [
+          'picture',
+          'kB',
+          'expected',
+          'answered',
+          'slowest answer ms',
+          'p99 of hits ms',
+          'peak MB',
+        ],
         rows: attacks.map((each) => [
           each.name,
           number(each.kilobytes),
+          each.expected,
           each.answers,
           number(each.slowestMs),
           number(each.hitsP99),
@@ -86,6 +96,7 @@ export async function hostile({ quick, workshop, say }: BenchContext): Promise<R
         values: [Math.max(...attacks.map((each) => each.hitsP99)) / idle],
         atMost: 2,
       },
+      { what: 'answers other than expected', values: [unexpected], atMost: 0 },
       { what: 'hits that failed', values: [failedHits], atMost: 0 },
     ],
     notes: [],
@@ -96,7 +107,9 @@ export async function hostile({ quick, workshop, say }: BenchContext): Promise<R
 type Attack = {
   readonly name: string;
   readonly kilobytes: number;
+  readonly expected: string;
   readonly answers: string;
+  readonly unexpected: number;
   readonly slowestMs: number;
   readonly hitsP99: number;
   readonly failedHits: number;
@@ -125,10 +138,12 @@ async function attack(
   return {
     name: picture.name,
     kilobytes: picture.bytes.byteLength / 1000,
+    expected: picture.statuses.join(' or '),
     answers: replies
       .map(({ status }) => status)
       .toSorted((a, b) => a - b)
       .join(' '),
+    unexpected: COPIES - replies.filter(({ status }) => picture.statuses.includes(status)).length,
     slowestMs: Math.max(...replies.map(({ ms }) => ms)),
     hitsP99: p99(hitReplies),
     failedHits: hitReplies.filter(({ status }) => status !== 200).length,

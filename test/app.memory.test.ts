@@ -7,6 +7,7 @@ import { residentMegabytes } from '../bench/support/cpu.ts';
 import { whileWatching } from '../bench/support/watch.ts';
 import { createFolder } from './support/app.ts';
 import { card } from './support/cards.ts';
+import { withMetadata } from './support/pictures.ts';
 import { type Service, startService } from './support/service.ts';
 
 const CACHE_MB = 16;
@@ -22,7 +23,7 @@ let service: Service;
 
 beforeAll(async () => {
   const small = await card(64, 64).jpeg().toBuffer();
-  folder = await createFolder({ 'h/flood-0/1': laden(small, 19e6), 'h/small/1': small });
+  folder = await createFolder({ 'h/flood-0/1': withMetadata(small, 19e6), 'h/small/1': small });
   for (let user = 1; user < FLOOD; user += 1) {
     await folder.put(`h/flood-${user}/other`, small);
     const [from, to] = ['flood-0', `flood-${user}`].map((name) => pathOf(name));
@@ -45,15 +46,6 @@ afterAll(async () => {
 
 function pathOf(user: string): string {
   return join(folder.directory, 'h', user, '1');
-}
-
-/** The same picture, with so many bytes of metadata, which is allowed. */
-function laden(jpeg: Buffer, bytes: number): Buffer {
-  const segment = Buffer.alloc(65_537);
-  segment.writeUInt16BE(0xffed, 0);
-  segment.writeUInt16BE(65_535, 2);
-  const metadata = Array.from({ length: Math.floor(bytes / segment.length) }, () => segment);
-  return Buffer.concat([jpeg.subarray(0, 2), ...metadata, jpeg.subarray(2)]);
 }
 
 async function ask(user: string, size: number, localAddress = '127.0.0.1'): Promise<number> {

@@ -1,7 +1,15 @@
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { card } from '../support/cards.ts';
-import { EOI, jpegFrame, jpegScan, jpegSegment, SOI, withEmptyScans } from '../support/pictures.ts';
+import {
+  EOI,
+  jpegFrame,
+  jpegOfOneComponent,
+  jpegScan,
+  jpegSegment,
+  SOI,
+  withEmptyScans,
+} from '../support/pictures.ts';
 import { inspector, refusal, refusalCode } from './support.ts';
 
 const BASELINE = 0xc0;
@@ -145,6 +153,7 @@ describe('the memory a JPEG is expected to take', () => {
     const frame = jpegFrame(BASELINE, 4000, 4000, 3);
     const leaving = Buffer.concat([SOI, frame, jpegScan(2), EOI]);
     expect(inspector.inspect(leaving).decodedBytes).toBe(memory(PROGRESSIVE, 3));
+    expect(inspector.inspect(jpegOfOneComponent(4000)).decodedBytes).toBe(memory(PROGRESSIVE, 3));
   });
 
   it('counts subsampled components as the fewer blocks they are', async () => {

@@ -98,12 +98,38 @@ export function jpegScan(components = 1): Buffer {
 /** Puts so many further scans, each of some bytes without data, before the end of a real picture. */
 export function withEmptyScans(progressive: Buffer, count: number): Buffer {
   const end = progressive.lastIndexOf(EOI);
+  // By the frame header: in pictures of inks it has a letter for a name.
+  const component = progressive[progressive.indexOf(Buffer.from([0xff, 0xc2])) + 10] ?? 1;
   // One coefficient of one component, refined by nothing.
-  const scan = jpegSegment(0xda, Buffer.from([1, 1, 0, 1, 63, 0]));
+  const scan = jpegSegment(0xda, Buffer.from([1, component, 0, 1, 63, 0]));
   return Buffer.concat([
     progressive.subarray(0, end),
     ...Array.from({ length: count }, () => scan),
     progressive.subarray(end),
+  ]);
+}
+
+/** The same picture with so many bytes of metadata, or a few less: which anybody may have, and nobody shows. */
+export function withMetadata(jpeg: Buffer, bytes: number): Buffer {
+  const segment = jpegSegment(0xed, Buffer.alloc(65_533));
+  const segments = Array.from({ length: Math.floor(bytes / segment.length) }, () => segment);
+  return Buffer.concat([SOI, ...segments, jpeg.subarray(SOI.length)]);
+}
+
+/** Black, in one scan that has the first of three components alone. */
+export function jpegOfOneComponent(edge: number): Buffer {
+  const blocks = Math.ceil(edge / 8) ** 2;
+  const oneCode = Buffer.concat([Buffer.from([1]), Buffer.alloc(15), Buffer.from([0])]);
+  return Buffer.concat([
+    SOI,
+    jpegSegment(0xdb, Buffer.concat([Buffer.from([0]), Buffer.alloc(64, 1)])),
+    jpegSegment(0xc4, Buffer.concat([Buffer.from([0x00]), oneCode])),
+    jpegSegment(0xc4, Buffer.concat([Buffer.from([0x10]), oneCode])),
+    jpegFrame(0xc0, edge, edge),
+    jpegScan(1),
+    // Two bits a block: no difference, and no more coefficients.
+    Buffer.alloc(Math.ceil(blocks / 4)),
+    EOI,
   ]);
 }
 

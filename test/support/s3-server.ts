@@ -43,6 +43,8 @@ export type TestS3 = S3Credentials & {
   createBucket(name: string): Promise<string>;
   put(bucket: string, key: string, bytes: Uint8Array): Promise<void>;
   remove(bucket: string, key: string): Promise<void>;
+  /** Removes all of its objects. */
+  empty(bucket: string): Promise<void>;
   has(bucket: string, key: string): Promise<boolean>;
   /** From now on everybody may read every object, by a plain GET. */
   allowPublicReads(bucket: string): Promise<void>;
@@ -128,6 +130,16 @@ export async function connectS3(connection: S3Connection): Promise<TestS3> {
     },
     async remove(bucket, key) {
       await owner.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
+    },
+    async empty(bucket) {
+      for (;;) {
+        const page = await owner.send(new ListObjectsV2Command({ Bucket: bucket }));
+        const { Contents: found = [] } = page;
+        if (found.length === 0) return;
+        await Promise.all(
+          found.map(({ Key }) => owner.send(new DeleteObjectCommand({ Bucket: bucket, Key }))),
+        );
+      }
     },
     async has(bucket, key) {
       const { Contents: found = [] } = await owner.send(

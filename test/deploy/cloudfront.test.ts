@@ -105,6 +105,9 @@ describe('the CloudFront Function', () => {
 
 /** The engine that CloudFront's runtime is made of. */
 const njs = findProgram('njs');
+if (njs === undefined && process.env['REQUIRE_NGINX'] === '1') {
+  throw new Error('REQUIRE_NGINX=1, and njs is not installed');
+}
 
 describe.runIf(njs !== undefined)('the CloudFront Function in njs', () => {
   it('folds every header as it does in the sandbox', () => {

@@ -12,7 +12,7 @@ import {
   uncommentNegotiation,
 } from '../support/nginx.ts';
 import { type Recorder, startRecorder } from '../support/recorder.ts';
-import { MADE_UP, MALFORMED, REAL } from '../http/accept-matrix.ts';
+import { MADE_UP, MALFORMED, REAL, WEIGHED } from '../http/accept-matrix.ts';
 
 const IS_LIVE = nginxIsInstalled();
 if (!IS_LIVE && process.env['REQUIRE_NGINX'] === '1') {
@@ -62,6 +62,13 @@ describe.runIf(IS_LIVE)('nginx in front of a service that negotiates', () => {
     const { status, headers } = await get(PATH, accept);
     expect(status).toBe(200);
     expect(headers).toMatchObject({ 'content-type': `image/${gets}`, vary: 'Accept' });
+  });
+
+  // As the comment beside the map says.
+  it.each(WEIGHED)('$who: is given the first that is named', async ({ accept = '' }) => {
+    const { headers } = await get(PATH, accept);
+    const named = accept.includes('image/avif') ? 'avif' : 'webp';
+    expect(headers).toMatchObject({ 'content-type': `image/${named}` });
   });
 
   it('asks the service once for each class, however they are spelt', async () => {

@@ -5,7 +5,7 @@
  * Each value is as its source has it, spaces included:
  * - MDN: its list of default Accept values, for images and for navigation.
  * - Source: the program's own published source sets it.
- * - Record: a request somebody published (a log, a paste, a bug report).
+ * - Record: a request somebody published (a log, a paste, a bug report, headers copied from a browser).
  * - Hearsay: no record was found; the value is the one usually given for it, and stands here because the
  *   client matters. All of these are wildcards.
  */
@@ -100,6 +100,22 @@ const BROWSERS_IMAGES: Client[] = [
   },
   // Record: a request for the logo of a search engine, 2007.
   { who: 'Internet Explorer 7', accept: ANYTHING, gets: 'png' },
+  // Record: what a test harness of an app of Tauri's received on Linux.
+  {
+    who: 'WebKitGTK with JPEG XL',
+    accept:
+      'image/webp,image/avif,image/jxl,video/*;q=0.8,' +
+      'image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5',
+    gets: 'avif',
+  },
+  // Record: headers of Firefox 115 with image.jxl.enabled, as its forks have it.
+  { who: 'Firefox with JPEG XL', accept: 'image/avif,image/jxl,image/webp,*/*', gets: 'avif' },
+  // Record: headers of MicroMessenger 8.0.21.
+  {
+    who: 'WeChat on Android',
+    accept: 'image/avif,image/webp,image/wxpic,image/tpg,image/apng,image/*,*/*;q=0.8',
+    gets: 'avif',
+  },
   // The Fetch Standard's own value for images, which Ladybird sent until 2026.
   {
     who: 'what follows the Fetch Standard to the letter',
@@ -132,6 +148,14 @@ const BROWSERS_NAVIGATING: Client[] = [
     accept:
       'text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,image/apng,' +
       '*/*;q=0.8,application/signed-exchange;v=b3;q=0.9',
+    gets: 'webp',
+  },
+  // Record: requests of Chrome 73, 75 and 78.
+  {
+    who: 'Chrome 73 to 78',
+    accept:
+      'text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,image/apng,' +
+      '*/*;q=0.8,application/signed-exchange;v=b3',
     gets: 'webp',
   },
   // MDN.
@@ -188,6 +212,132 @@ const BROWSERS_NAVIGATING: Client[] = [
     accept: 'text/html, application/xhtml+xml, */*',
     gets: 'png',
   },
+  // Record: a request of Chrome 9.
+  {
+    who: 'Chrome 9, and others on WebKit of its day',
+    accept:
+      'application/xml,application/xhtml+xml,text/html;q=0.9,text/plain;q=0.8,image/png,*/*;q=0.5',
+    gets: 'png',
+  },
+  // Record: requests of Firefox 2; and source: WebKit of 2007.
+  {
+    who: 'Firefox 1 and 2, Safari 3',
+    accept:
+      'text/xml,application/xml,application/xhtml+xml,text/html;q=0.9,text/plain;q=0.8,' +
+      'image/png,*/*;q=0.5',
+    gets: 'png',
+  },
+  // Record: the environment of a CGI program.
+  {
+    who: 'Firefox 0.8',
+    accept:
+      'text/xml,application/xml,application/xhtml+xml,text/html;q=0.9,text/plain;q=0.8,' +
+      'video/x-mng,image/png,image/jpeg,image/gif;q=0.2,*/*;q=0.1',
+    gets: 'png',
+  },
+  // Record: the example of a book on HTTP.
+  {
+    who: 'Galeon 1.2, and Mozilla of its day',
+    accept:
+      'text/xml,application/xml,application/xhtml+xml,text/html;q=0.9, text/plain;q=0.8, ' +
+      'video/x-mng,image/png,image/jpeg,image/gif;q=0.2, text/css,*/*;q=0.1',
+    gets: 'png',
+  },
+  // Record: a request of Firefox 115 with image.jxl.enabled.
+  {
+    who: 'Firefox with JPEG XL',
+    accept:
+      'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/jxl,image/webp,' +
+      '*/*;q=0.8',
+    gets: 'avif',
+  },
+  // Record: requests of Internet Explorer 6 in several descriptions of HTTP.
+  {
+    who: 'Internet Explorer 6 with Office and Flash',
+    accept:
+      'image/gif, image/x-xbitmap, image/jpeg, image/pjpeg, application/x-shockwave-flash, ' +
+      'application/vnd.ms-excel, application/vnd.ms-powerpoint, application/msword, */*',
+    gets: 'png',
+  },
+  // Record: the value that a web framework was given a test for.
+  {
+    who: 'Internet Explorer 6 with Flash',
+    accept:
+      'image/gif, image/x-xbitmap, image/jpeg, image/pjpeg, application/x-shockwave-flash, */*',
+    gets: 'png',
+  },
+  // Source: Exchange's own monitoring and a library for Delphi send it in its name.
+  {
+    who: 'Internet Explorer before 8 by itself',
+    accept: 'image/gif, image/x-xbitmap, image/jpeg, image/pjpeg, */*',
+    gets: 'png',
+  },
+  // Record: the tests of a library that negotiates.
+  {
+    who: 'Opera 9 and 10',
+    accept:
+      'text/html, application/xml;q=0.9, application/xhtml+xml, image/png, ' +
+      'image/jpeg, image/gif, image/x-xbitmap, */*;q=0.1',
+    gets: 'png',
+  },
+  // Record: requests of Konqueror 4.3.
+  {
+    who: 'Konqueror 4',
+    accept: 'text/html, image/jpeg;q=0.9, image/png;q=0.9, text/*;q=0.9, image/*;q=0.9, */*;q=0.8',
+    gets: 'png',
+  },
+  // Source: KIO's http_slave_defaults.h.
+  {
+    who: 'Konqueror 5 and all that KDE fetches with KIO',
+    accept: 'text/html, text/*;q=0.9, image/jpeg;q=0.9, image/png;q=0.9, image/*;q=0.9, */*;q=0.8',
+    gets: 'png',
+  },
+  // Record: headers of MicroMessenger 6.6.
+  {
+    who: 'WeChat on Android, 2018',
+    accept:
+      'text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,image/apng,' +
+      'image/wxpic,image/sharpp,image/apng,*/*;q=0.8',
+    gets: 'webp',
+  },
+  // Record: headers of WeChat's XWEB 14185.
+  {
+    who: 'WeChat on Windows',
+    accept:
+      'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/wxpic,image/webp,' +
+      'image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7',
+    gets: 'avif',
+  },
+  // Source: QQ Browser's MttRequest.
+  {
+    who: 'QQ Browser, 2012',
+    accept:
+      'application/vnd.wap.xhtml+xml,application/xml,text/vnd.wap.wml,text/html,' +
+      'application/xhtml+xml,image/jpeg;q=0.5,image/png;q=0.5,image/gif;q=0.5,image/*;q=0.6,' +
+      'video/*,audio/*,*/*;q=0.6',
+    gets: 'png',
+  },
+  // Source: programs that say they are UCWEB 7.4, with the semicolon at the end.
+  {
+    who: 'UC Browser for Java phones',
+    accept:
+      'application/vnd.wap.xhtml+xml,application/xml,text/vnd.wap.wml,text/html,' +
+      'application/xhtml+xml,image/jpeg;q=0.5,image/png;q=0.5,image/gif;q=0.5,image/*;q=0.6,' +
+      'video/*,audio/*,*/*;',
+    gets: 'png',
+  },
+  // Record: what a library that knows mobile phones is tried on.
+  {
+    who: 'BlackBerry 4',
+    accept:
+      'application/vnd.rim.html,text/html,application/xhtml+xml,application/vnd.wap.xhtml+xml,' +
+      'text/vnd.sun.j2me.app-descriptor,image/vnd.rim.png,image/jpeg,application/x-vnd.rim.pme.b,' +
+      'application/vnd.rim.ucs,image/gif;anim=1,application/vnd.rim.jscriptc;v=0-8-8,' +
+      'application/x-javascript,application/vnd.rim.css;v=1,text/css;media=screen,' +
+      'application/vnd.wap.wmlc;q=0.9,application/vnd.wap.wmlscriptc;q=0.7,' +
+      'text/vnd.wap.wml;q=0.7,*/*;q=0.5',
+    gets: 'png',
+  },
   // Record: what a server's tests print of a Chinese browser on Chromium's engine.
   {
     who: 'a browser with an order of its own',
@@ -195,6 +345,17 @@ const BROWSERS_NAVIGATING: Client[] = [
       'text/html,image/webp,image/apng,application/xhtml+xml,' +
       'application/signed-exchange;v=b3,application/xml;q=0.9,*/*;q=0.8',
     gets: 'webp',
+  },
+];
+
+/** For an avatar opened in a terminal. */
+const TEXT_BROWSERS: Client[] = [
+  // Record: requests of w3m 0.5.3, the second seen on the wire.
+  { who: 'w3m', accept: 'text/html, text/*;q=0.5, image/*', gets: 'png' },
+  {
+    who: 'w3m with helpers of its own',
+    accept: 'text/html, text/*;q=0.5, image/*, application/*',
+    gets: 'png',
   },
   // Record: a request of Lynx 2.9.
   {
@@ -265,13 +426,19 @@ const MAIL: Client[] = [
     accept: 'image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8',
     gets: 'avif',
   },
+  // Record: by this header a mailer's statistics tell it from readers.
+  {
+    who: 'Apple Mail’s privacy proxy',
+    accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
+    gets: 'png',
+  },
   // Hearsay. Outlook for Windows draws with Word, which reads no WebP: a reason to want it named.
   { who: 'Outlook for Windows', accept: ANYTHING, gets: 'png' },
   { who: 'the image proxy of Gmail', accept: ANYTHING, gets: 'png' },
   { who: 'the image proxy of Yahoo Mail', accept: ANYTHING, gets: 'png' },
 ];
 
-/** Apps, their libraries, command lines. Source, all of them. */
+/** Apps, their libraries, command lines. Source, unless it says otherwise. */
 const PROGRAMS: Client[] = [
   { who: 'curl', accept: ANYTHING, gets: 'png' },
   { who: 'wget 1', accept: ANYTHING, gets: 'png' },
@@ -295,6 +462,28 @@ const PROGRAMS: Client[] = [
     accept: 'text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2',
     gets: 'png',
   },
+  // Record: a request of Java 17.
+  {
+    who: 'Java 17',
+    accept: 'text/html, image/gif, image/jpeg, */*; q=0.2',
+    gets: 'png',
+  },
+  {
+    who: 'SimplePie, and so FreshRSS and WordPress',
+    accept:
+      'application/atom+xml, application/rss+xml, application/rdf+xml;q=0.9, ' +
+      'application/xml;q=0.8, text/xml;q=0.8, text/html;q=0.7, unknown/unknown;q=0.1, ' +
+      'application/unknown;q=0.1, */*;q=0.1',
+    gets: 'png',
+  },
+  {
+    who: 'feedparser, and what reads podcasts with it',
+    accept:
+      'application/atom+xml,application/rdf+xml,application/rss+xml,application/x-netcdf,' +
+      'application/xml;q=0.9,text/xml;q=0.2,*/*;q=0.1',
+    gets: 'png',
+  },
+  { who: 'SDWebImage 3 and 4', accept: 'image/*;q=0.8', gets: 'png' },
   { who: 'SDWebImage 5', accept: 'image/*,*/*;q=0.8', gets: 'png' },
   { who: 'SDWebImage 4 with WebP', accept: 'image/webp,image/*;q=0.8', gets: 'webp' },
   { who: 'Camo, GitHub’s image proxy, asked without Accept', accept: 'image/*', gets: 'png' },
@@ -322,6 +511,7 @@ const FOLDED: Client[] = [
 export const REAL: readonly Client[] = [
   ...BROWSERS_IMAGES,
   ...BROWSERS_NAVIGATING,
+  ...TEXT_BROWSERS,
   ...CRAWLERS,
   ...MAIL,
   ...PROGRAMS,

@@ -10,40 +10,20 @@ import type { Answer, Caller } from './answer.ts';
 import { findOriginal, type FoundOriginal, verifyCopy } from './find-original.ts';
 import { type AskedFormat, askedFormat, stillFormat } from './formats.ts';
 import type { Letters } from './letters.ts';
-import type {
-  Inspector,
-  Locator,
-  Original,
-  Originals,
-  Renderer,
-  Sizes,
-  Variant,
-  VariantCache,
-  Vectors,
-} from './ports.ts';
+import { makeVariant, type VariantParts } from './make-variant.ts';
+import type { Locator, Original, Originals, Sizes, Variant, VariantCache } from './ports.ts';
 import { Refusals } from './refusals.ts';
-import { renderAsked } from './rendition.ts';
 import type { AvatarRequest, NobodysRequest } from './request.ts';
 import type { SharedCopies, SharedCopy } from './shared-copies.ts';
 import { chooseSize } from './sizes.ts';
 import { Stages, type WorkObserver } from './stages.ts';
 import { type StandInPolicy, standInFor } from './stand-in.ts';
-import {
-  avatarKey,
-  entityTag,
-  type HeldCopy,
-  heldCopy,
-  type ProfileVersions,
-  variantKey,
-} from './variant.ts';
+import { avatarKey, type HeldCopy, heldCopy, type ProfileVersions, variantKey } from './variant.ts';
 
-export type PipelineParts = {
+export type PipelineParts = VariantParts & {
   readonly sizes: Sizes;
   readonly locator: Locator;
   readonly originals: Originals;
-  readonly vectors: Vectors;
-  readonly inspector: Inspector;
-  readonly renderer: Renderer;
   readonly variants: VariantCache;
   /** What all instances share, where they do. */
   readonly shared: SharedCopies | undefined;
@@ -178,7 +158,7 @@ export class Pipeline {
     try {
       found = await this.#findOriginal(miss, shared);
     } catch (error) {
-      this.#rememberVerdict(avatarKey(miss.request), error, AVATAR_REFUSED_MS);
+      this.#refusals.remember(avatarKey(miss.request), error, AVATAR_REFUSED_MS);
       return await this.#answerUnverified(AvatarError.from(error), miss, shared);
     }
     switch (found.kind) {
@@ -257,7 +237,9 @@ export class Pipeline {
       this.#parts.shared?.used('stale');
     }
     try {
-      const variant = await this.#render(miss, original);
+      const variant = await this.#refusals.guard(original.identity, ORIGINAL_REFUSED_MS, () =>
+        makeVariant(this.#parts, original, miss, this.#rules.profiles),
+      );
       original.release?.();
       if (variant.isProvisional === true) {
         this.#parts.variants.set(key, variant, PROVISIONAL_FOR_MS);
@@ -267,36 +249,7 @@ export class Pipeline {
       }
       return { kind: 'variant', variant, key, source: 'rendered' };
     } catch (error) {
-      this.#rememberVerdict(avatarKey(miss.request), error, AVATAR_REFUSED_MS);
-      throw error;
-    }
-  }
-
-  async #render(miss: Miss, original: Original): Promise<Variant> {
-    const { identity, etag, lastModified } = original;
-    this.#refusals.check(identity);
-    try {
-      const { request, format: asked, turn, dueAt, stages, signal } = miss;
-      const { size } = request;
-      const { profiles } = this.#rules;
-      if (this.#parts.vectors.accepts(original.bytes)) {
-        const tag = entityTag({ etag }, size, 'svg', profiles);
-        // A copy: the original's memory is used again.
-        return { bytes: Buffer.from(original.bytes), format: 'svg', etag: tag, lastModified };
-      }
-      stages.begin('inspect');
-      const inspected = this.#parts.inspector.inspect(original.bytes);
-      stages.begin('wait');
-      const onTurn = (): void => stages.begin('render');
-      const job = { ...turn, original: inspected, size, identity, dueAt, onTurn };
-      const rendition = await renderAsked(this.#parts.renderer, asked, job, signal);
-      const { format, isProvisional = false } = rendition;
-      // Held by nobody who asks for the animation again.
-      const named = isProvisional ? format : asked;
-      const tag = entityTag({ etag }, size, format, profiles, named);
-      return { ...rendition, etag: tag, lastModified };
-    } catch (error) {
-      this.#rememberVerdict(identity, error, ORIGINAL_REFUSED_MS);
+      this.#refusals.remember(avatarKey(miss.request), error, AVATAR_REFUSED_MS);
       throw error;
     }
   }
@@ -325,12 +278,6 @@ export class Pipeline {
 
   #turnOf({ site }: { site: string }, { client }: Caller): Omit<Turn, 'user'> {
     return { site: this.#rules.knowsItsSites ? site : 'any', client };
-  }
-
-  #rememberVerdict(name: string, error: unknown, forMs: number): void {
-    if (error instanceof AvatarError && error.isVerdict) {
-      this.#refusals.remember(name, error, forMs);
-    }
   }
 }
 

@@ -14,7 +14,10 @@ type Verdict = { readonly code: FaultCode; readonly detail: string | undefined }
 export class Refusals {
   readonly #verdicts = new LRUCache<string, Verdict>({ max: MOST_REMEMBERED });
 
-  remember(name: string, { code, detail }: AvatarError, forMs: number): void {
+  /** What is no verdict is not remembered. */
+  remember(name: string, error: unknown, forMs: number): void {
+    if (!(error instanceof AvatarError) || !error.isVerdict) return;
+    const { code, detail } = error;
     this.#verdicts.set(name, { code, detail }, { ttl: forMs });
   }
 
@@ -24,5 +27,19 @@ export class Refusals {
     if (verdict === undefined) return;
     const { code, detail } = verdict;
     throw new AvatarError(code, detail === undefined ? {} : { detail });
+  }
+
+  /**
+   * Does the work unless there is a verdict, and remembers the one it ends with.
+   * @throws AvatarError that verdict; whatever the work throws
+   */
+  async guard<Result>(name: string, forMs: number, work: () => Promise<Result>): Promise<Result> {
+    this.check(name);
+    try {
+      return await work();
+    } catch (error) {
+      this.remember(name, error, forMs);
+      throw error;
+    }
   }
 }

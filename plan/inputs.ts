@@ -5,9 +5,10 @@ import type { Prices } from './plan.ts';
 import { DEFAULTS, type Scenario, type SizeUse } from './scenario.ts';
 import { type ServiceTimes, variantBytesOf } from './times.ts';
 
-export function readPrices(file?: string): Prices {
-  const path = file ?? join(import.meta.dirname, '..', 'deploy', 'aws', 'prices.json');
-  const prices: Prices = JSON.parse(readFileSync(path, 'utf8'));
+export const PRICES_FILE = join(import.meta.dirname, '..', 'deploy', 'aws', 'prices.json');
+
+export function readPrices(file = PRICES_FILE): Prices {
+  const prices: Prices = JSON.parse(readFileSync(file, 'utf8'));
   return prices;
 }
 

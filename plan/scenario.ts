@@ -43,7 +43,7 @@ export type InstanceKind = {
   readonly cores: number;
   /** CPU of it that may be used at the busiest hour. */
   readonly utilisation: number;
-  /** How many share the requests out in the simulation; as the plan says how many are needed, it is repeated. */
+  /** How many share the requests out in the simulation; it is repeated with as many as its plan asks for. */
   readonly count: number;
   readonly least: number;
 };
@@ -68,7 +68,7 @@ export const DEFAULTS: Scenario = {
   swing: 0.6,
   edges: { places: 60, bytes: 2e9, ttlSeconds: 365 * DAY },
   regional: { places: 1, bytes: 100e9, ttlSeconds: 365 * DAY },
-  instances: { memoryBytes: 256e6, cores: 2, utilisation: 0.55, count: 2, least: 1 },
+  instances: { memoryBytes: 256e6, cores: 2, utilisation: 0.55, count: 1, least: 1 },
   sharesVariants: true,
   bucketFirst: true,
   originalBytes: 100_000,

@@ -6,7 +6,10 @@
  * how fast other bytes come in against how many fit. Take every n-th avatar with its requests, and an
  * n-th of each cache: both fall alike, the time stays, and so do hits and misses of each avatar.
  */
+import { RECENT_ORIGINALS } from '../src/originals/recent.ts';
+import { VARIANT_OVERHEAD_BYTES } from '../src/variants/memory.ts';
 import { LruCache } from './cache.ts';
+import { type Asked, fill } from './filling.ts';
 import { strata, WeightedChoice } from './popularity.ts';
 import { type CacheTier, loadOfHour, requestsPerSecond, type Scenario } from './scenario.ts';
 
@@ -44,8 +47,11 @@ export type SimulationOptions = {
   readonly warmUpHours: number;
   /** Counted; in whole days unless the hours are only added up. */
   readonly hours: number;
-  /** How long the shared store has been filling before: a variant is in it that was asked for in that time. */
-  readonly storedForDays: number;
+  /**
+   * How long all of it has been running before: a variant is in the shared store that was asked for in that
+   * time, and the caches of the CDN are as full as they get. 0: they are empty.
+   */
+  readonly runningForDays: number;
   readonly random: () => number;
   /** Told of each request, to do it again with a real service. */
   readonly onRequest?: (avatar: number, upload: number, size: number) => void;
@@ -53,33 +59,8 @@ export type SimulationOptions = {
   readonly originalsForSeconds?: number;
 };
 
-/**
- * As many avatars as it takes for the smallest cache to hold a hundred pictures when it is as
- * small in proportion, and as much time before the count as fills the caches.
- */
-export function samplingOf(
-  scenario: Scenario,
-): Pick<SimulationOptions, 'sample' | 'warmUpHours' | 'hours' | 'storedForDays'> {
-  const { users, sizes, edges, instances } = scenario;
-  const picture = sizes.reduce((sum, { share, bytes }) => sum + share * bytes, 0);
-  const smallest = Math.min(edges.bytes, instances.memoryBytes * instances.count);
-  const needed = Math.ceil((users * PICTURES_AT_LEAST * picture) / smallest);
-  const sample = Math.min(users, Math.max(AVATARS_AT_LEAST, needed));
-  const drawsADay = (requestsPerSecond(scenario) * 24 * HOUR * sample) / users;
-  const days = Math.min(30, Math.max(1, Math.floor(DRAWS / drawsADay)));
-  return { sample, warmUpHours: days * 24, hours: 24, storedForDays: 180 };
-}
-
-const PICTURES_AT_LEAST = 100;
-const AVATARS_AT_LEAST = 10_000;
-/** Some seconds of simulation. */
-const DRAWS = 1e6;
-
 const HOUR = 3600;
-/** What a variant in memory costs besides its bytes: see src/variants/memory.ts. */
-const VARIANT_OVERHEAD_BYTES = 1024;
-/** What the service keeps of originals for the other sizes: see src/app.ts and src/originals/shared.ts. */
-const RECENT_ORIGINALS = { bytes: 32 * 1024 * 1024, ttlSeconds: 15 };
+const DAY = 24 * HOUR;
 
 export function simulate(scenario: Scenario, options: SimulationOptions): Simulation {
   const { sample, warmUpHours, random, onRequest, originalsForSeconds } = options;
@@ -97,7 +78,7 @@ export function simulate(scenario: Scenario, options: SimulationOptions): Simula
   const recentOriginals = tier(
     instances.count,
     RECENT_ORIGINALS.bytes * scale,
-    originalsForSeconds ?? RECENT_ORIGINALS.ttlSeconds,
+    originalsForSeconds ?? RECENT_ORIGINALS.keepMs / 1000,
   );
   const stored = new Set<number>();
   /** Of each avatar; a new upload is a new address. */
@@ -105,7 +86,7 @@ export function simulate(scenario: Scenario, options: SimulationOptions): Simula
   let storedBytes = 0;
   let drawn = 0;
   let uploaded = 0;
-  if (scenario.sharesVariants) fillStore();
+  if (options.runningForDays > 0) fillUp();
 
   const hours = Array.from({ length: 24 }, () => emptyHour(sizes.length));
   const spare = emptyHour(sizes.length);
@@ -132,17 +113,39 @@ export function simulate(scenario: Scenario, options: SimulationOptions): Simula
     storedBytes: storedBytes / scale,
   };
 
-  /** The first request of all for a variant came by chance, as all do. */
-  function fillStore(): void {
-    const total = requestsPerSecond(scenario) * options.storedForDays * 24 * HOUR;
-    for (const [avatar, { share }] of sampled.entries()) {
-      for (const [size, { share: part, bytes }] of sizes.entries()) {
-        if (random() < -Math.expm1(-total * share * part)) {
-          stored.add(avatar * 4096 * sizes.length + size);
-          storedBytes += bytes;
-        }
-      }
+  function fillUp(): void {
+    const perSecond = requestsPerSecond(scenario);
+    const uploadsPerSecond = scenario.churn / DAY;
+    const asked = sampled.flatMap(({ share }, avatar) => {
+      const existsFor =
+        uploadsPerSecond === 0 ? Infinity : -Math.log(1 - random()) / uploadsPerSecond;
+      return sizes.map(({ share: part, bytes }, size): Asked => {
+        const key = keyOf(avatar, 0, size);
+        return { key, bytes, perSecond: perSecond * share * part, existsFor };
+      });
+    });
+    const atEdge = asked.map((each) => ({ ...each, bytes: sizeAtEdge(each.bytes) }));
+    for (const [of, places, wanted] of [
+      [edges, edgeCaches, atEdge],
+      [regional, regionalCaches, asked],
+    ] as const) {
+      const { ttlSeconds } = of;
+      const warmUpSeconds = warmUpHours * HOUR;
+      fill(places, wanted, { capacity: capacityOf(of) * scale, ttlSeconds, warmUpSeconds, random });
     }
+    if (!scenario.sharesVariants) return;
+    for (const { key, bytes, perSecond: rate, existsFor } of asked) {
+      // The first request of all for a variant came by chance, as all do.
+      const askedFor = Math.min(options.runningForDays * DAY, existsFor);
+      if (random() >= -Math.expm1(-rate * askedFor)) continue;
+      stored.add(key);
+      storedBytes += bytes;
+    }
+  }
+
+  /** 4096 uploads of one avatar do not happen in the days simulated. */
+  function keyOf(avatar: number, upload: number, size: number): number {
+    return (avatar * 4096 + upload) * sizes.length + size;
   }
 
   function request(now: number, counts: HourCounts): void {
@@ -152,8 +155,7 @@ export function simulate(scenario: Scenario, options: SimulationOptions): Simula
     const edge = oneOf(edgeCaches, random());
     const place = oneOf(regionalCaches, random());
     const bytes = sizes[size]?.bytes ?? 0;
-    // Unique by upload and size; 4096 uploads of one avatar do not happen in the days simulated.
-    const key = (avatar * 4096 + (uploads[avatar] ?? 0)) * sizes.length + size;
+    const key = keyOf(avatar, uploads[avatar] ?? 0, size);
     onRequest?.(avatar, uploads[avatar] ?? 0, size);
     counts.requests += 1;
     counts.bytesOut += bytes;
@@ -209,8 +211,12 @@ export function simulate(scenario: Scenario, options: SimulationOptions): Simula
   }
 }
 
-function caches({ places, bytes, entries, ttlSeconds }: CacheTier, scale: number): LruCache[] {
-  return tier(places, (entries ?? bytes) * scale, ttlSeconds);
+function caches(of: CacheTier, scale: number): LruCache[] {
+  return tier(of.places, capacityOf(of) * scale, of.ttlSeconds);
+}
+
+function capacityOf({ entries, bytes }: CacheTier): number {
+  return entries ?? bytes;
 }
 
 function tier(places: number, bytes: number, ttlSeconds: number): LruCache[] {

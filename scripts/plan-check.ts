@@ -76,7 +76,7 @@ function predict(
     sample: AVATARS,
     warmUpHours: 0,
     hours: 1,
-    storedForDays: 0,
+    runningForDays: 0,
     random: seededRandom(11),
     // The real run takes less than the hour.
     originalsForSeconds: 15 * SPEED,

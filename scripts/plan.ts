@@ -3,11 +3,9 @@
  * The first run measures the service on this machine, which takes a minute.
  */
 import { parseArgs } from 'node:util';
-import { seededRandom } from '../bench/support/pictures.ts';
 import { parseSizes, readPrices, readTimes, scenarioOf } from '../plan/inputs.ts';
-import { planOf } from '../plan/plan.ts';
 import { describePlan } from '../plan/report.ts';
-import { samplingOf, simulate } from '../plan/simulate.ts';
+import { settledPlan } from '../plan/settle.ts';
 import { serviceTimes } from '../plan/times-file.ts';
 
 const { values } = parseArgs({
@@ -45,9 +43,5 @@ const scenario = {
   bucketFirst: !values['service-first'],
 };
 const prices = readPrices(values.prices);
-const simulation = simulate(scenario, {
-  ...samplingOf(scenario),
-  random: seededRandom(Number(values.seed)),
-});
-const plan = planOf(scenario, simulation, times, prices);
+const plan = settledPlan(scenario, times, prices, Number(values.seed));
 process.stdout.write(describePlan(scenario, plan, times, prices));

@@ -21,6 +21,7 @@ import { buildServer } from './http/server.ts';
 import { createInspector } from './inspect/inspect.ts';
 import { identify } from './inspect/magic.ts';
 import { BlockMemory } from './originals/block-memory.ts';
+import { RECENT_ORIGINALS } from './originals/recent.ts';
 import { SharedOriginals } from './originals/shared.ts';
 import type { PoolEvents, RenderPool } from './render/pool.ts';
 import { LETTERS_VERSION, PROFILE_VERSIONS } from './render/profiles.ts';
@@ -46,8 +47,6 @@ export type App = {
   close(): Promise<void>;
 };
 
-/** Memory for originals just read: five of a phone, a hundred of the usual ones. */
-const RECENT_ORIGINALS_BYTES = 16 * 1024 * 1024;
 /** For all originals from before they are read until they are rendered: three of the largest. */
 const HELD_ORIGINALS_BYTES = 64 * 1024 * 1024;
 /** How long one store is waited for while there is another one to ask. */
@@ -201,7 +200,7 @@ async function openOriginals(
   return new SharedOriginals(stores, {
     slots,
     heldBytes: HELD_ORIGINALS_BYTES,
-    recentBytes: RECENT_ORIGINALS_BYTES,
+    recentBytes: RECENT_ORIGINALS.bytes,
     memory,
     patienceMs: PATIENCE_MS * paceOf(config),
     events: new StoreReports(stores, logger, metrics.stores),

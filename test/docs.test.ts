@@ -9,12 +9,15 @@ import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import packageDescription from '../package.json' with { type: 'json' };
 import { commandsOf, type Command, parseCommand } from '../scripts/documented-commands.ts';
-import { capacityTable } from '../plan/capacity.ts';
+import { sectionOf } from '../scripts/sections.ts';
+import { capacityDigest, capacityTable } from '../plan/capacity.ts';
 import { startApp } from './support/app.ts';
 import { runCommand } from './support/commands.ts';
 import { configurationOf } from './deploy/templates.ts';
 
 const ROOT = join(import.meta.dirname, '..');
+/** The planner simulates millions of requests. */
+const PATIENCE = { timeout: 60_000 };
 const DOCUMENTS = [
   'README.md',
   'CONTRIBUTING.md',
@@ -40,7 +43,7 @@ describe('the documentation', () => {
     expect(commands.length).toBeGreaterThan(15);
   });
 
-  it.each(commands)('$document: $line', async ({ command }) => {
+  it.each(commands)('$document: $line', PATIENCE, async ({ command }) => {
     await expect(check(command)).resolves.toBeUndefined();
   });
 
@@ -52,8 +55,16 @@ describe('the documentation', () => {
     }
   });
 
-  it('has the tables the planner makes', () => {
-    // When this fails: `npm run capacity`. The smallest forum will do to tell.
+  it('has the tables of what the planner is made of', () => {
+    // When this fails: `npm run capacity`.
+    const document = texts.get('docs/capacity.md') ?? '';
+    const tables = ['bucket first', 'service first'].map((name) => sectionOf(document, name));
+    for (const table of tables) expect(table.split('\n').length).toBeGreaterThan(10);
+    expect(sectionOf(document, 'made of')).toBe(`<!-- ${capacityDigest(tables)} -->`);
+  });
+
+  it('has of the smallest forum what the planner says', PATIENCE, () => {
+    // When this fails: `npm run capacity`.
     const document = texts.get('docs/capacity.md') ?? '';
     const [head, , ...rows] = capacityTable(true, 1).split('\n');
     // The formatter pads the columns of one that has more of them.

@@ -7,6 +7,12 @@ type Entry = Omit<Original, 'bytes'> & {
   readonly readAt: number;
 };
 
+/**
+ * The sizes of a fresh avatar are asked for within seconds. Longer, and an original replaced under its name
+ * would go unseen. The memory is for five of a phone, a hundred of the usual ones.
+ */
+export const RECENT_ORIGINALS = { bytes: 16 * 1024 * 1024, keepMs: 15_000 } as const;
+
 /** As many as there may be of two kilobytes. Smaller ones would have it hold more names than bytes. */
 const MOST_ENTRIES = 8192;
 

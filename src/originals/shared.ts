@@ -6,7 +6,7 @@ import { Supply } from '../flow/supply.ts';
 import { BlockMemory } from './block-memory.ts';
 import { Hold } from './hold.ts';
 import { OrderedStores, type OrderedSettings } from './ordered.ts';
-import { RecentOriginals } from './recent.ts';
+import { RECENT_ORIGINALS, RecentOriginals } from './recent.ts';
 import type { Found } from './tracked.ts';
 
 export type SharedOriginalsSettings = OrderedSettings & {
@@ -23,12 +23,6 @@ export type SharedOriginalsSettings = OrderedSettings & {
   /** Told of each one who shares a read under way. */
   readonly onJoined?: () => void;
 };
-
-/**
- * The sizes of a fresh avatar are asked for within seconds. Longer, and an original replaced under
- * its name would go unseen.
- */
-const RECENT_MS = 15_000;
 
 /** Whose turn it is where nobody says. */
 const NOBODYS_TURN: Turn = { site: '', client: '', user: '' };
@@ -55,7 +49,7 @@ export class SharedOriginals implements Originals {
     this.#slots = new Supply('reads of originals', settings.slots);
     this.#held = new Supply('memory for originals', settings.heldBytes);
     this.#memory = settings.memory ?? new BlockMemory(0);
-    this.#recent = new RecentOriginals(settings.recentBytes, RECENT_MS);
+    this.#recent = new RecentOriginals(settings.recentBytes, RECENT_ORIGINALS.keepMs);
   }
 
   async read(keys: readonly string[], options: ReadOptions): Promise<Found> {

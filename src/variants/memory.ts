@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Variant, VariantCache } from '../avatar/ports.ts';
 
 /** What a cached variant costs besides its bytes: key, tag, objects, prepared headers. */
-const OVERHEAD_BYTES = 1024;
+export const VARIANT_OVERHEAD_BYTES = 1024;
 
 export type MemoryVariants = VariantCache & { readonly bytes: number; readonly count: number };
 
@@ -10,7 +10,7 @@ export type MemoryVariants = VariantCache & { readonly bytes: number; readonly c
 export function createMemoryVariants(maxBytes: number): MemoryVariants {
   const cache = new LRUCache<string, Variant>({
     maxSize: maxBytes,
-    sizeCalculation: ({ bytes }) => bytes.byteLength + OVERHEAD_BYTES,
+    sizeCalculation: ({ bytes }) => bytes.byteLength + VARIANT_OVERHEAD_BYTES,
   });
   return {
     get: (key) => cache.get(key),

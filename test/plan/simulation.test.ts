@@ -1,9 +1,13 @@
 /** The parts of the simulation against what is known of them without it. */
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../bench/support/pictures.ts';
 import { cheHitRatio, LruCache, ttlHitRatio } from '../../plan/cache.ts';
+import { readPrices, readTimes, scenarioOf } from '../../plan/inputs.ts';
+import type { Plan } from '../../plan/plan.ts';
 import { strata, WeightedChoice, zipfMass } from '../../plan/popularity.ts';
 import { DEFAULTS, loadOfHour, requestsPerSecond, type Scenario } from '../../plan/scenario.ts';
+import { settledPlan } from '../../plan/settle.ts';
 import { type Simulation, simulate } from '../../plan/simulate.ts';
 
 const NONE = { places: 0, bytes: 0, ttlSeconds: 0 };
@@ -79,7 +83,7 @@ describe('the simulation', () => {
     regional: NONE,
     edges: { places: 1, bytes: 1000, ttlSeconds: Infinity },
   };
-  const options = { warmUpHours: 24, hours: 24, storedForDays: 0, random: seededRandom(3) };
+  const options = { warmUpHours: 24, hours: 24, runningForDays: 0, random: seededRandom(3) };
   const sum = ({ hours }: Simulation, of: 'requests' | 'edgeMisses' | 'arrivals'): number =>
     hours.reduce((total, hour) => total + hour[of], 0);
 
@@ -120,6 +124,27 @@ describe('the simulation', () => {
     }
   });
 
+  it('begins with what caches have after years, so that days of it will do', () => {
+    const slow: Scenario = {
+      ...small,
+      users: 2000,
+      dailyActive: 50,
+      churn: 0.0005,
+      bucketFirst: false,
+      edges: { places: 4, bytes: 900, ttlSeconds: 200 * 86_400 },
+      regional: { places: 1, bytes: 1e6, ttlSeconds: 100 * 86_400 },
+    };
+    // As long as a picture is kept: what came on the first day still expires together.
+    const counted = { hours: 100 * 24, sample: 2000 };
+    const years = simulate(slow, { ...options, ...counted, warmUpHours: 300 * 24 });
+    const atOnce = simulate(slow, { ...options, ...counted, warmUpHours: 24, runningForDays: 600 });
+    const hitsOf = (simulation: Simulation): number =>
+      1 - sum(simulation, 'edgeMisses') / sum(simulation, 'requests');
+    expect(Math.abs(hitsOf(atOnce) - hitsOf(years))).toBeLessThan(0.01);
+    expect(sum(years, 'arrivals')).toBeGreaterThan(5);
+    expect(Math.abs(sum(atOnce, 'arrivals') / sum(years, 'arrivals') - 1)).toBeLessThan(0.15);
+  });
+
   it('renders each variant once where variants are shared, whatever else is lost', () => {
     const shared = simulate(
       {
@@ -152,6 +177,33 @@ describe('the simulation', () => {
     const again = (): Simulation =>
       simulate(small, { ...options, sample: 500, random: seededRandom(9) });
     expect(again()).toEqual(again());
+  });
+});
+
+describe('a plan', () => {
+  const times = readTimes(join(import.meta.dirname, '../../plan/reference-times.json'));
+
+  it('is that of as many instances as it asks for', () => {
+    // Nothing is kept before the service, which is slow, and what one instance keeps is not enough.
+    const slow = { ...times, memoryHitMs: 1000, sharedHitMs: 30_000 };
+    const forum = scenarioOf({ users: 3000, dailyActive: 300 }, slow);
+    const demanding: Scenario = {
+      ...forum,
+      edges: NONE,
+      regional: NONE,
+      bucketFirst: false,
+      instances: { ...forum.instances, memoryBytes: 10e6 },
+    };
+    const planOfCount = (count: number): Plan => {
+      const instances = { ...demanding.instances, count };
+      return settledPlan({ ...demanding, instances }, slow, readPrices(), 1);
+    };
+    const plan = planOfCount(1);
+    const count = Math.max(...plan.instances);
+    expect(count).toBeGreaterThan(2);
+    // Wherever it begins.
+    expect(planOfCount(count)).toEqual(plan);
+    expect(planOfCount(count + 3)).toEqual(plan);
   });
 });
 

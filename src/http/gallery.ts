@@ -32,6 +32,7 @@ const FILES = {
   '/': ['page.html', 'text/html; charset=utf-8'],
   '/page.css': ['page.css', 'text/css; charset=utf-8'],
   '/page.js': ['page.js', 'text/javascript; charset=utf-8'],
+  '/shown.js': ['shown.js', 'text/javascript; charset=utf-8'],
   '/charts.js': ['charts.js', 'text/javascript; charset=utf-8'],
   '/exposition.js': ['exposition.js', 'text/javascript; charset=utf-8'],
 } as const;

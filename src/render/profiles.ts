@@ -1,8 +1,8 @@
 /**
- * How each format is encoded, by what `npm run bench:quality` and a search over the settings measured
- * (docs/quality.md). A profile's version is part of every entity tag and variant key: whoever changes
- * what a profile makes of the same pixels raises it (a test compares the bytes). PNG has an encoder of
- * its own, in `png/`.
+ * How each format is encoded: of many settings tried, those with the fewest bytes at the likeness that
+ * Discourse's own pictures have, as `npm run bench:quality` measures both (docs/quality.md). A profile's
+ * version is part of every entity tag and variant key: whoever changes what a profile makes of the same
+ * pixels raises it (a test compares the bytes). PNG has an encoder of its own, in `png/`.
  */
 import type { AvifOptions, GifOptions, JpegOptions, WebpOptions } from 'sharp';
 import type { ProfileVersions } from '../avatar/variant.ts';
@@ -11,8 +11,8 @@ import type { Survey } from './png/survey.ts';
 export const PROFILE_VERSIONS: ProfileVersions = {
   png: 3,
   jpg: 2,
-  webp: 2,
-  avif: 2,
+  webp: 3,
+  avif: 3,
   gif: 1,
   awebp: 1,
   agif: 1,
@@ -20,48 +20,49 @@ export const PROFILE_VERSIONS: ProfileVersions = {
 };
 
 /** The same for letters: their fonts, shapes and encoder. */
-export const LETTERS_VERSION = 3;
+export const LETTERS_VERSION = 4;
 
-/** Up to here slower, tighter settings cost less than the decoder; beyond the second, they do not pay. */
-const SMALL = 96;
+/** Up to here slower, tighter settings cost little beside the decoder; beyond the second, they do not pay. */
+const MEDIUM = 192;
 const LARGE = 360;
 
 /**
  * Up to 360 pixels full colour resolution at quality 84 is nearer to the original than halved at 88,
- * and no larger.
+ * and hardly larger.
  */
 export function jpegProfile(size: number): JpegOptions {
   return { quality: 84, chromaSubsampling: size <= LARGE ? '4:4:4' : '4:2:0', mozjpeg: false };
 }
 
 /**
- * Drawings nearly without loss, which is as small as quality 90 makes them: their edges suffer from
- * halved colour resolution, which lossy WebP always has. Never above effort 4: with alpha, effort 6
- * was measured at two seconds for 240 pixels.
+ * Photographs as near to the original as what Discourse makes of them, for less bytes than at any quality
+ * above. Drawings nearly without loss, which is as small: their edges suffer from halved colour
+ * resolution, which lossy WebP always has. Never above effort 4: with alpha, effort 6 was measured at two
+ * seconds for 240 pixels.
  */
 export function webpProfile(size: number, facts: Survey): WebpOptions {
-  if (isDrawing(facts) && size <= LARGE) return { nearLossless: true, quality: 60, effort: 2 };
-  return { quality: 90, effort: size <= 2 * SMALL ? 4 : 2 };
+  if (isDrawing(facts) && size <= LARGE) return { nearLossless: true, quality: 40, effort: 2 };
+  return { quality: 86, effort: size <= MEDIUM ? 4 : 2 };
 }
 
 /**
- * Photographs tuned for structure, which takes an eighth of the bytes away at the same likeness;
- * drawings are better left to the encoder. sharp's default effort of 4 costs 8 to 30 times as much as
- * 0, for 5 % of the bytes.
+ * Photographs tuned for structure, which takes a twelfth of the bytes away at the same likeness;
+ * drawings are better left to the encoder. At 288 pixels effort 2 takes more than three times as long as
+ * the PNG.
  */
 export function avifProfile(size: number, facts: Survey): AvifOptions {
   const effort = avifEffort(size);
   return isDrawing(facts)
     ? { quality: 62, effort, tune: 'iq' }
-    : { quality: 69, effort, tune: 'ssim' };
+    : { quality: 68, effort, tune: 'ssim' };
 }
 
-function isDrawing({ colours, isNoisy }: Survey): boolean {
+export function isDrawing({ colours, isNoisy }: Survey): boolean {
   return colours !== undefined && !isNoisy;
 }
 
 function avifEffort(size: number): number {
-  if (size <= SMALL) return 2;
+  if (size <= MEDIUM) return 2;
   return size <= LARGE ? 1 : 0;
 }
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { processTree, residentMegabytes, treeCpuSeconds } from '../bench/support/cpu.ts';
 import { whileWatching } from '../bench/support/watch.ts';
 import { createFolder } from './support/app.ts';
-import { card, distance, distanceFromCard, lookAt } from './support/cards.ts';
+import { card, CARD_CHECK, farthestCorner, lookAt } from './support/cards.ts';
 import { type Case, hasCorpus, loadCases } from './support/corpus.ts';
 import { type Service, startService } from './support/service.ts';
 
@@ -13,8 +13,6 @@ const ROOM_MB = 300;
 /** Of all processes together, for one picture. */
 const MOST_CPU_SECONDS = 2;
 const SIZE = 90;
-/** Of 255: the noise on some cards stays below it; what is turned or of another gamut does not. */
-const OFF_COLOUR = 45;
 
 let folder: Awaited<ReturnType<typeof createFolder>>;
 let service: Service;
@@ -91,7 +89,8 @@ async function requireGoodAnswer(size: number): Promise<void> {
   expect(status).toBe(200);
   const picture = await lookAt(body);
   expect([picture.width, picture.height]).toEqual([size, size]);
-  expect(distanceFromCard(picture.corners)).toBeLessThan(OFF_COLOUR);
+  const { off } = farthestCorner(picture.corners, CARD_CHECK.corners);
+  expect(off).toBeLessThan(CARD_CHECK.maxDeltaE);
 }
 
 /** What is wrong with the answer, if anything is. */
@@ -100,9 +99,9 @@ async function complaintOf(picture: Case, { status, body }: Reply): Promise<stri
     if (picture.strict && picture.expected === 'reject' && !picture.dangerous) return 'accepted';
     const shown = await lookAt(body);
     if (shown.width !== SIZE || shown.height !== SIZE) return 'of the wrong size';
-    if (picture.corners === undefined) return undefined;
-    const difference = distance(shown.corners, picture.corners);
-    return difference > OFF_COLOUR ? `corners are off by ${difference}` : undefined;
+    if (picture.check === undefined) return undefined;
+    const { corner, off } = farthestCorner(shown.corners, picture.check.corners);
+    return off > picture.check.maxDeltaE ? `${corner} is off by ${off}` : undefined;
   }
   const text = body.toString();
   if (status !== 422 || !/"code":"original_\w+"/.test(text)) return `${status} ${text}`;

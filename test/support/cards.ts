@@ -3,6 +3,7 @@
  * upright, uncropped where it should be, and in the right colours.
  */
 import sharp, { type Sharp } from 'sharp';
+import { differenceOf } from './colour.ts';
 
 export type Rgb = readonly [number, number, number];
 
@@ -12,6 +13,9 @@ export const CARD = {
   bottomLeft: [40, 60, 220],
   bottomRight: [230, 210, 40],
 } as const satisfies Record<string, Rgb>;
+
+/** What is turned or of another gamut is off by more. */
+export const CARD_CHECK = { corners: CARD, maxDeltaE: 15 };
 
 type Corner = keyof typeof CARD;
 
@@ -62,11 +66,20 @@ export function distanceFromCard(corners: Corners): number {
 }
 
 /** The largest difference in any channel of any corner. */
-export function distance(these: Corners, those: Corners): number {
+function distance(these: Corners, those: Corners): number {
   const differences = CORNERS.flatMap((corner) =>
     those[corner].map((value, channel) => Math.abs(value - (these[corner][channel] ?? 999))),
   );
   return Math.max(...differences);
+}
+
+/** The same by eye (CIE76), and in which corner. */
+export function farthestCorner(these: Corners, those: Corners): { corner: Corner; off: number } {
+  const [first] = CORNERS.map((corner) => ({
+    corner,
+    off: differenceOf(these[corner], those[corner]),
+  })).toSorted((one, other) => other.off - one.off);
+  return first ?? { corner: 'topLeft', off: 0 };
 }
 
 function cornerOf(isLeft: boolean, isTop: boolean): Corner {

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
-import { CARD, card, type Corners, type Rgb } from './cards.ts';
+import { card, CARD_CHECK, type Corners, type Rgb } from './cards.ts';
 import {
   avifGrid,
   compressedText,
@@ -27,14 +27,21 @@ export type Case = {
   readonly format: string;
   readonly width: number | null;
   readonly height: number | null;
-  /** What the corners of the picture are to look like, upright and in sRGB. */
-  readonly corners?: Corners | undefined;
+  /** What the corners of the picture are to look like, upright and in sRGB, and how far off they may be. */
+  readonly check?: { readonly corners: Corners; readonly maxDeltaE: number } | undefined;
+  /** By EXIF, where it is known. */
+  readonly orientation?: number | undefined;
 };
 
 type Entry = Pick<Case, 'expected' | 'strict' | 'format' | 'width' | 'height'> & {
   readonly file: string;
+  /** In words. */
+  readonly tests: string;
   readonly note?: string;
-  readonly check?: { readonly quadrants: Readonly<Record<'TL' | 'TR' | 'BL' | 'BR', Rgb>> };
+  readonly check?: {
+    readonly quadrants: Readonly<Record<'TL' | 'TR' | 'BL' | 'BR', Rgb>>;
+    readonly maxDeltaE: number;
+  };
 };
 
 const FOLDER =
@@ -46,22 +53,23 @@ export async function loadCases(): Promise<Case[]> {
   return hasCorpus ? collected() : await made();
 }
 
-function collected(): Case[] {
+/** @throws Error where there is no folder of them */
+export function collected(): Case[] {
   const manifest: { readonly files: readonly Entry[] } = JSON.parse(
     readFileSync(path.join(FOLDER, 'manifest.json'), 'utf8'),
   );
-  return manifest.files.map(({ file, note, check, ...entry }) => ({
+  return manifest.files.map(({ file, tests, note, check, ...entry }) => ({
     ...entry,
     name: file,
     bytes: readFileSync(path.join(FOLDER, file)),
     dangerous: note?.includes('must be rejected') ?? false,
-    corners: check && {
-      topLeft: check.quadrants.TL,
-      topRight: check.quadrants.TR,
-      bottomLeft: check.quadrants.BL,
-      bottomRight: check.quadrants.BR,
-    },
+    check: check && { corners: cornersOf(check.quadrants), maxDeltaE: check.maxDeltaE },
+    orientation: Number(/exif-orientation (?<number>\d)/.exec(tests)?.groups?.['number'] ?? 1),
   }));
+}
+
+function cornersOf({ TL, TR, BL, BR }: Readonly<Record<'TL' | 'TR' | 'BL' | 'BR', Rgb>>): Corners {
+  return { topLeft: TL, topRight: TR, bottomLeft: BL, bottomRight: BR };
 }
 
 async function made(): Promise<Case[]> {
@@ -93,7 +101,7 @@ async function made(): Promise<Case[]> {
     expected: 'ok',
     strict: true,
     dangerous: false,
-    ...(name !== 'lossless' && { corners: CARD }),
+    ...(name !== 'lossless' && { check: CARD_CHECK }),
   }));
   const heavy = await heavyPictures();
   const bad = names.flatMap(([name, bytes]) =>

@@ -1,9 +1,11 @@
 /**
  * Holds the planner against the truth: `npm run plan:check`. The requests of a small simulation are sent
  * to the real service, with NGINX's cache as the CDN and a real S3 server behind it, and what the two count
- * is compared. Ends with 1 when they differ by more than a fifth.
+ * is compared, and written into docs/capacity.md. Ends with 1 when they differ by more than a fifth.
  */
+import { readFile, writeFile } from 'node:fs/promises';
 import { Agent } from 'node:http';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { treeCpuSeconds } from '../bench/support/cpu.ts';
 import { seededRandom } from '../bench/support/pictures.ts';
@@ -16,6 +18,7 @@ import { type ServiceTimes, variantBytesOf } from '../plan/times.ts';
 import { startFleet } from '../test/support/fleet.ts';
 import { ask, cacheStatus } from '../test/support/nginx.ts';
 import { startS3, type TestS3 } from '../test/support/s3-server.ts';
+import { withSection } from './sections.ts';
 
 const SIZES = [24, 48, 96, 144];
 const AVATARS = 400;
@@ -29,6 +32,7 @@ const CONCURRENCY = 4;
 /** How much faster than the simulation’s hour: 90 requests a second. */
 const SPEED = 36;
 const TOLERANCE = 0.2;
+const DOCUMENT = join(import.meta.dirname, '..', 'docs', 'capacity.md');
 
 type Request = { readonly avatar: number; readonly upload: number; readonly size: number };
 type Counts = Readonly<Record<string, number>>;
@@ -41,7 +45,7 @@ try {
   predict(times, 1, (avatar, upload, size) => requests.push({ avatar, upload, size }));
   const { counts: measured, entries } = await play(s3, requests);
   const expected = predict(times, entries);
-  process.exitCode = compare(expected, measured) ? 0 : 1;
+  process.exitCode = (await compare(expected, measured, times)) ? 0 : 1;
 } finally {
   await s3.stop();
 }
@@ -162,16 +166,26 @@ async function play(
 }
 
 /** @returns whether all are close enough */
-function compare(expected: Counts, measured: Counts): boolean {
+async function compare(
+  expected: Counts,
+  measured: Counts,
+  { machine, date }: ServiceTimes,
+): Promise<boolean> {
   const lines = Object.entries(expected).map(([name, plan]) => {
     const real = measured[name] ?? NaN;
     return { name, plan, real, ratio: plan / real };
   });
-  const text = lines.map(
-    ({ name, plan, real, ratio }) =>
-      `${name.padEnd(26)}${plan.toFixed(1).padStart(10)}${real.toFixed(1).padStart(10)}${ratio.toFixed(2).padStart(8)}`,
-  );
-  const head = `${''.padEnd(26)}${'plan'.padStart(10)}${'real'.padStart(10)}${'ratio'.padStart(8)}`;
-  process.stdout.write(`${[head, ...text].join('\n')}\n`);
+  const table = [
+    `${REQUESTS.toLocaleString('en-US')} requests for ${AVATARS} avatars; ${machine}, ${date}:`,
+    '',
+    '|  | plan | real | ratio |',
+    '| --- | ---: | ---: | ---: |',
+    ...lines.map(({ name, plan, real, ratio }) => {
+      const digits = name === 'CPU seconds' ? 1 : 0;
+      return `| ${name} | ${plan.toFixed(digits)} | ${real.toFixed(digits)} | ${ratio.toFixed(2)} |`;
+    }),
+  ].join('\n');
+  process.stdout.write(`${table}\n`);
+  await writeFile(DOCUMENT, withSection(await readFile(DOCUMENT, 'utf8'), 'check', table));
   return lines.every(({ ratio }) => Math.abs(ratio - 1) <= TOLERANCE);
 }

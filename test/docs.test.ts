@@ -63,6 +63,19 @@ describe('the documentation', () => {
     expect(sectionOf(document, 'made of')).toBe(`<!-- ${capacityDigest(tables)} -->`);
   });
 
+  it('has a comparison with the real service, and what was planned is what came', () => {
+    // When this fails: `npm run plan:check`.
+    const rows = sectionOf(texts.get('docs/capacity.md') ?? '', 'check')
+      .split('\n')
+      .slice(4);
+    expect(rows).toHaveLength(6);
+    for (const row of rows) {
+      const [, , plan, real, ratio] = row.split('|').map((cell) => Number(cell));
+      expect((plan ?? 0) / (real ?? 0)).toBeCloseTo(ratio ?? 0, 1);
+      expect(Math.abs((ratio ?? 0) - 1), row).toBeLessThanOrEqual(0.2);
+    }
+  });
+
   it('has of the smallest forum what the planner says', PATIENCE, () => {
     // When this fails: `npm run capacity`.
     const document = texts.get('docs/capacity.md') ?? '';

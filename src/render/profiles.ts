@@ -57,7 +57,7 @@ export function avifProfile(size: number, facts: Survey): AvifOptions {
     : { quality: 68, effort, tune: 'ssim' };
 }
 
-export function isDrawing({ colours, isNoisy }: Survey): boolean {
+function isDrawing({ colours, isNoisy }: Survey): boolean {
   return colours !== undefined && !isNoisy;
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { LIMITS } from '../../src/http/server.ts';
 import { createFolder, startApp, type TestApp } from '../support/app.ts';
@@ -7,6 +8,7 @@ import { card, lookAt } from '../support/cards.ts';
 import {
   ask,
   cacheStatus,
+  change,
   EXAMPLE,
   type Nginx,
   nginxIsInstalled,
@@ -64,6 +66,40 @@ describe('the nginx example as a text', () => {
   it('closes idle connections before the service does', () => {
     const seconds = directivesOf(example).find(([name]) => name === 'keepalive_timeout')?.[1];
     expect(Number.parseInt(seconds ?? '', 10) * 1000).toBeLessThan(LIMITS.keepAliveTimeout);
+  });
+});
+
+describe.runIf(IS_LIVE)('nginx with the location that docs/migration.md has for imgproxy', () => {
+  const document = readFileSync(join(import.meta.dirname, '../../docs/migration.md'), 'utf8');
+  const [, location = ''] = /^```nginx\n(.*?)^```/ms.exec(document) ?? [];
+
+  it.each([['off'], ['on']])('sends old addresses on, with merge_slashes %s', async (merges) => {
+    const nobody = '127.0.0.1:9';
+    const nginx = await startNginx({ avatars: nobody, forum: nobody }, (text) =>
+      change(text, [
+        { what: /^ +merge_slashes off;\n/gm, to: `merge_slashes ${merges};\n${location}` },
+      ]),
+    );
+    onTestFinished(() => nginx.stop());
+    const old = (who: string, rest = '.jpg@webp'): string =>
+      `/aBc_-9/rs:fill:96:96/plain/s3://uploads/${who}/52330_1${rest}`;
+    const placeOf = async (path: string): Promise<unknown> => {
+      const { status, headers } = await ask(nginx.port, path);
+      return [status, headers.location?.replace(/^http:\/\/[^/]+/, '')];
+    };
+    expect(await placeOf(old('forum.example/sam'))).toEqual([
+      301,
+      '/user_avatar/forum.example/sam/96/52330_1.png',
+    ]);
+    expect(await placeOf(old('forum.example/j%C3%B6rg', '?x'))).toEqual([
+      301,
+      '/user_avatar/forum.example/j%C3%B6rg/96/52330_1.png',
+    ]);
+    // What would be a header of the reply, were it decoded.
+    const { headers } = await ask(nginx.port, old('forum.example/a%0d%0aX-Injected:%201'));
+    expect(headers).not.toHaveProperty('x-injected');
+    expect(headers.location).toContain('/a%0d%0aX-Injected:%201/');
+    expect(await placeOf('/aBc/rs:fill:96:96/plain/s3://others/h/u/1')).toEqual([404, undefined]);
   });
 });
 

@@ -1,28 +1,18 @@
 /** The process: configuration in, listeners up, drained and closed on SIGTERM. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
 import pino, { type Logger } from 'pino';
 import { type App, buildApp } from './app.ts';
 import { ConfigError } from './config/error.ts';
 import { type Config, loadConfig } from './config/load.ts';
+import { tuneHeap } from './heap.ts';
 import { listen, PortTaken } from './listening.ts';
 
 /** EX_CONFIG of sysexits.h: restarting does not help until somebody has mended the configuration. */
 const EXIT_CONFIG = 78;
 
-/**
- * An original is a large piece of memory beside a small heap. V8 would collect after every tenth miss,
- * for half of all that this process computes on one; so the heap may double first, by 20 MB at most.
- */
-setFlagsFromString('--heap-growing-percent=100');
-/**
- * And the young generation stays as small as it begins. Under misses it would grow to more than all else in
- * the process together; that costs a hit 2 to 3 % of its CPU, and shortens each of its collections.
- */
-setFlagsFromString('--semi-space-growth-factor=1');
-
 type LogDestination = ReturnType<typeof pino.destination>;
 
+tuneHeap();
 await main().catch(giveUp);
 
 async function main(): Promise<void> {

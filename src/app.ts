@@ -21,7 +21,7 @@ import { buildServer } from './http/server.ts';
 import { createInspector } from './inspect/inspect.ts';
 import { identify } from './inspect/magic.ts';
 import { BlockMemory } from './originals/block-memory.ts';
-import { RECENT_ORIGINALS } from './originals/recent.ts';
+import { recentBytesBeside } from './originals/recent.ts';
 import { SharedOriginals } from './originals/shared.ts';
 import type { PoolEvents, RenderPool } from './render/pool.ts';
 import { LETTERS_VERSION, PROFILE_VERSIONS } from './render/profiles.ts';
@@ -200,7 +200,7 @@ async function openOriginals(
   return new SharedOriginals(stores, {
     slots,
     heldBytes: HELD_ORIGINALS_BYTES,
-    recentBytes: RECENT_ORIGINALS.bytes,
+    recentBytes: recentBytesBeside(config.memoryBytes),
     memory,
     patienceMs: PATIENCE_MS * paceOf(config),
     events: new StoreReports(stores, logger, metrics.stores),

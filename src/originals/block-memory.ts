@@ -5,7 +5,7 @@ const LARGEST = 8 * 1024 * 1024;
 const SIZES_PER_DOUBLING = 4;
 
 /** Of memory that nobody uses at the moment: what a handful of reads at once need. */
-const KEPT_FREE = 16 * 1024 * 1024;
+const KEPT_FREE = 8 * 1024 * 1024;
 
 /**
  * Memory for originals, used again. V8 counts large buffers against its small heap and would collect it

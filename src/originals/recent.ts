@@ -9,9 +9,18 @@ type Entry = Omit<Original, 'bytes'> & {
 
 /**
  * The sizes of a fresh avatar are asked for within seconds. Longer, and an original replaced under its name
- * would go unseen. The memory is for five of a phone, a hundred of the usual ones.
+ * would go unseen. The memory is for five of a phone, a hundred of the usual ones,
+ * where the process may be large.
  */
 export const RECENT_ORIGINALS = { bytes: 16 * 1024 * 1024, keepMs: 15_000 } as const;
+
+/** For two of the largest that Discourse lets users upload by default. */
+const LEAST_BYTES = 8 * 1024 * 1024;
+
+/** @returns how much memory to give them in a process whose variants may take so much */
+export function recentBytesBeside(variantBytes: number): number {
+  return Math.min(RECENT_ORIGINALS.bytes, Math.max(LEAST_BYTES, variantBytes / 8));
+}
 
 /** As many as there may be of two kilobytes. Smaller ones would have it hold more names than bytes. */
 const MOST_ENTRIES = 8192;

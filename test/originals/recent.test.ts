@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Original } from '../../src/avatar/ports.ts';
-import { RecentOriginals } from '../../src/originals/recent.ts';
+import { recentBytesBeside, RecentOriginals } from '../../src/originals/recent.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -78,5 +78,14 @@ describe('originals just read', () => {
     recent.set('huge', original('huge', 501));
     expect(recent.get('huge')).toBeUndefined();
     expect(recent.get('a')).toEqual(original('a', 100));
+  });
+
+  it.each([
+    [24, 8],
+    [64, 8],
+    [100, 12.5],
+    [1024, 16],
+  ])('beside %d MB of variants may take %d MB', (variants, originals) => {
+    expect(recentBytesBeside(variants * 1024 * 1024)).toBe(originals * 1024 * 1024);
   });
 });

@@ -27,7 +27,7 @@ type Forum = {
 };
 
 export async function publish({ quick, workshop, say }: BenchContext): Promise<Report> {
-  const [rounds, users] = quick ? [2, 72] : [5, 120];
+  const [rounds, users] = quick ? [2, 72] : [3, 240];
   const pictures = await drawPictures(join(workshop.folder, 'pictures'));
   const s3 = await startS3();
   try {

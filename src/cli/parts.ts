@@ -8,7 +8,7 @@ import { HARMLESS_VECTORS, NO_VECTORS } from '../inspect/svg.ts';
 import { BlockMemory } from '../originals/block-memory.ts';
 import { readInTurn } from '../originals/in-turn.ts';
 import { pacedStore } from '../originals/paced.ts';
-import type { RenderPool } from '../render/pool.ts';
+import type { PoolEvents, RenderPool } from '../render/pool.ts';
 import { startRenderers } from '../renderers.ts';
 import { openStores } from '../stores.ts';
 import { detailOf } from './attempt.ts';
@@ -45,12 +45,13 @@ export async function openParts(
     inTrouble.add(name);
     output.remark(`${name} is in trouble, the next one is asked: ${detailOf(error)}`);
   };
-  const renderer = startRenderers(config, {
+  const events: PoolEvents = {
     rendered: () => undefined,
     died: (original, error) => output.remark(`a renderer died over ${original}: ${String(error)}`),
     quarantined: () => undefined,
     failedStart: (reason) => output.remark(`a renderer could not be started: ${String(reason)}`),
-  });
+  };
+  const renderer = startRenderers(config, events, { inSets: true });
   return {
     originals: {
       async read(keys, options) {

@@ -17,6 +17,12 @@ export type PoolSettings = {
   readonly renderers: number;
   /** What all pictures in flight together may hold decoded. */
   readonly decodedBytes: number;
+  /**
+   * Whether all that waits for the same original goes to a renderer in one order, even where each variant
+   * has a decode of its own. An order costs 2 ms in which the renderer waits: good where nobody else does,
+   * while visitors' variants are better spread over the renderers.
+   */
+  readonly inSets?: boolean;
 };
 
 /** What an operator is told of. */
@@ -32,7 +38,7 @@ export type PoolEvents = {
 };
 
 /**
- * The longest a picture may hold a renderer. The slowest that passes the header check, an interlaced
+ * The longest that one decode of a picture may hold a renderer. The slowest that passes the header check, an interlaced
  * 16-bit PNG of 50 megapixels, takes 3.3 s on a slow core.
  */
 const RENDER_LIMIT_MS = 6000;
@@ -51,6 +57,8 @@ type Work = {
   readonly body: Buffer | undefined;
   /** Of the original. */
   readonly pixels: number;
+  /** How often it is decoded; a letter is drawn once. */
+  readonly decodes: number;
   /** Told when a renderer sets about it. */
   readonly begins: () => void;
 };
@@ -63,6 +71,7 @@ export class RenderPool implements Renderer {
   readonly #underway = new Underway();
   readonly #seats: Seat[];
   readonly #free: Seat[];
+  readonly #inSets: boolean;
   readonly #events: PoolEvents;
 
   constructor(settings: PoolSettings, events: PoolEvents) {
@@ -81,6 +90,7 @@ export class RenderPool implements Renderer {
       () => new Seat(limits, this.#underway, (reason) => events.failedStart(reason)),
     );
     this.#free = [...this.#seats];
+    this.#inSets = settings.inSets ?? false;
     this.#events = events;
   }
 
@@ -125,7 +135,7 @@ export class RenderPool implements Renderer {
     this.#quarantine.check(identity);
     const square = isMoving(format) ? undefined : sharedSquare(original, size);
     const order = { size, format };
-    if (square === undefined) {
+    if (isMoving(format) || (square === undefined && !this.#inSets)) {
       const takeOrders = (): readonly VariantOrder[] => {
         job.onTurn?.();
         return [order];
@@ -133,7 +143,7 @@ export class RenderPool implements Renderer {
       const [variant] = await this.#renderPicture(job, takeOrders, undefined, signal);
       return complete(variant);
     }
-    const name = `${square} ${identity}`;
+    const name = `${square ?? 'each'} ${identity}`;
     const { batch, isNew } = this.#batches.find(name);
     if (isNew) void this.#renderBatch(name, batch, job, square);
     return await batch.join(order, signal, job.onTurn);
@@ -151,7 +161,11 @@ export class RenderPool implements Renderer {
     const identity = `letter ${JSON.stringify(letter)}`;
     const [variant] = await this.#admission.run(ticket, (begins) => {
       onTurn?.();
-      return this.#workTwice({ order, body: undefined, pixels: 0, begins }, identity, dueAt);
+      return this.#workTwice(
+        { order, body: undefined, pixels: 0, decodes: 1, begins },
+        identity,
+        dueAt,
+      );
     });
     return complete(variant);
   }
@@ -162,7 +176,12 @@ export class RenderPool implements Renderer {
   }
 
   /** Never rejects: its members hear of what goes wrong. */
-  async #renderBatch(name: string, batch: Batch, job: RenderJob, square: number): Promise<void> {
+  async #renderBatch(
+    name: string,
+    batch: Batch,
+    job: RenderJob,
+    square: number | undefined,
+  ): Promise<void> {
     try {
       // Those who waited for the same original come in this very turn of the event loop.
       await nextTurn();
@@ -193,7 +212,9 @@ export class RenderPool implements Renderer {
       const variants = takeOrders();
       const order = { kind: 'picture', variants, square } as const;
       const pixels = original.width * original.height;
-      return this.#workTwice({ order, body: original.bytes, pixels, begins }, identity, dueAt);
+      const decodes = square === undefined ? variants.length : 1;
+      const work = { order, body: original.bytes, pixels, decodes, begins };
+      return this.#workTwice(work, identity, dueAt);
     });
   }
 
@@ -214,7 +235,7 @@ export class RenderPool implements Renderer {
   }
 
   async #workOnce(
-    { order, body, pixels, begins }: Work,
+    { order, body, pixels, decodes, begins }: Work,
     identity: string,
     dueAt: number,
   ): Promise<Buffer[]> {
@@ -226,7 +247,7 @@ export class RenderPool implements Renderer {
     // As many are admitted as there are seats.
     if (seat === undefined) throw new AvatarError('internal', { detail: 'no seat is free' });
     let begunAt = 0;
-    const limitMs = Math.max(1, Math.min(RENDER_LIMIT_MS, dueAt - performance.now()));
+    const limitMs = Math.max(1, Math.min(RENDER_LIMIT_MS * decodes, dueAt - performance.now()));
     try {
       const variants = await seat.render(order, body, limitMs, () => {
         begunAt = performance.now();

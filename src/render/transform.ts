@@ -38,18 +38,24 @@ const MOTION_WITHIN_S = 2;
 /** There was no time for all frames, which says as much of the machine as of the picture. */
 export class TooSlow extends Error {}
 
-/** All variants ordered, from one decode. */
+/** All variants ordered, from one decode where there is a square, else each from its own. */
 export async function transformAll(
   original: Buffer,
   { variants, square }: Omit<PictureOrder, 'kind'>,
 ): Promise<Buffer[]> {
-  if (square === undefined) {
-    return await Promise.all(variants.map((order) => transform(original, order)));
-  }
-  const pixels = await readPixels(crop(decode(original), square));
+  const make = await maker(original, square);
   const made: Buffer[] = [];
-  for (const order of variants) made.push(await encode(scale(pixels, order.size), order));
+  // One after the other: a renderer is one core's worth.
+  for (const order of variants) made.push(await make(order));
   return made;
+}
+
+type Make = (order: VariantOrder) => Promise<Buffer>;
+
+async function maker(original: Buffer, square: number | undefined): Promise<Make> {
+  if (square === undefined) return async (order) => await transform(original, order);
+  const pixels = await readPixels(crop(decode(original), square));
+  return async (order) => await encode(scale(pixels, order.size), order);
 }
 
 /** What of a still variant is left to its encoder. */

@@ -15,11 +15,11 @@ let events: Events;
 /** Given to renderers and carried out. */
 let orders: number;
 
-function open(renderers: number): RenderPool {
+function open(renderers: number, inSets = false): RenderPool {
   orders = 0;
   events = { died: [], quarantined: [], rendered: 0 };
   pool = new RenderPool(
-    { renderers, decodedBytes: 400e6 },
+    { renderers, decodedBytes: 400e6, inSets },
     {
       rendered: (variants) => {
         events.rendered += variants;
@@ -120,6 +120,41 @@ describe('the pool of renderers', () => {
       const alone = await pool.render(sized(size), never);
       expect(alone.equals(together[index] ?? Buffer.alloc(0)), `${size}`).toBe(true);
     }
+  });
+
+  it('takes the sizes of a small original in one order as well, where it is told to', async () => {
+    const bytes = await card(900, 900).png().toBuffer();
+    const variants = [24, 48, 144, 360].flatMap((size) => [
+      job(bytes, { size }),
+      job(bytes, { size, format: 'webp' }),
+    ]);
+    const renderAll = (): Promise<Buffer[]> =>
+      Promise.all(variants.map((variant) => pool.render(variant, never)));
+    open(1);
+    const each = await renderAll();
+    expect(orders).toBe(8);
+    await pool.close();
+    open(1, true);
+    const together = await renderAll();
+    expect(orders).toBe(1);
+    expect(together.map(({ length }) => length)).toEqual(each.map(({ length }) => length));
+    expect(Buffer.concat(together).equals(Buffer.concat(each))).toBe(true);
+  });
+
+  it('gives each decode of such an order its time', async () => {
+    open(1, true);
+    // Half a second each, and more than the six seconds of a single one together.
+    const sizes = Array.from({ length: 10 }, (_, index) => 24 + index);
+    const slow = await Promise.all(
+      sizes.map((size) => slowJob({ size, dueAt: performance.now() + 60_000 })),
+    );
+    const own = slow.map(({ original, ...rest }) => ({
+      ...rest,
+      original: { ...original, width: 1000, height: 1000 },
+    }));
+    const variants = await Promise.all(own.map((each) => pool.render(each, never)));
+    expect(orders).toBe(1);
+    expect((await lookAt(variants.at(-1) ?? Buffer.alloc(0))).width).toBe(sizes.at(-1));
   });
 
   it('renders on for those of a batch who stay when others leave, and fails all alike', async () => {

@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BenchContext, interleave, runAlone } from './support/bench.ts';
+import { countingSeconds } from './support/counting.ts';
 import { cpuSeconds, treeCpuSeconds } from './support/cpu.ts';
 import { hammer } from './support/load.ts';
 import { startBare, startIpx, startNginx } from './support/peers.ts';
@@ -89,6 +90,12 @@ export async function hits({ quick, workshop, say }: BenchContext): Promise<Repo
 
   const of = (name: string): number[] => results.get(name) ?? [];
   const service200 = of('avatar-proxy');
+  const variant = {
+    bytes: sample.body,
+    format: 'jpg',
+    etag: '"a"',
+    lastModified: new Date(),
+  } as const;
   const what = 'hits per CPU-second ÷';
   return {
     title: 'Hits',
@@ -118,6 +125,11 @@ export async function hits({ quick, workshop, say }: BenchContext): Promise<Repo
         atLeast: 0.4,
       },
       { what: `${what} ipx`, values: ratios(service200, of('ipx')), atLeast: 50 },
+      {
+        what: 'what metrics count of a hit ÷ a hit, as CPU',
+        values: countingSeconds(variant, rounds).map((seconds) => seconds * median(service200)),
+        atMost: 0.03,
+      },
       {
         what: '304s per CPU-second ÷ hits',
         values: ratios(of('avatar-proxy, 304'), service200),

@@ -1,4 +1,5 @@
 import type { Vectors } from '../avatar/ports.ts';
+import { drawsWithinReason, type Tag } from './svg-references.ts';
 
 /** An avatar of more is no avatar; bounds the work below, which is linear in it. */
 const MOST_BYTES = 512 * 1024;
@@ -44,8 +45,11 @@ export const HARMLESS_VECTORS: Vectors = {
     if (bytes.length > MOST_BYTES || !mayBeXml(bytes)) return false;
     const text = bytes.toString('utf8');
     if (NO_TEXT.test(text) || REFERENCE.test(text)) return false;
-    const attributes = attributesOfDrawing(text.replace(DECLARATION, ''));
-    return attributes !== undefined && areHarmless(attributes);
+    const tags = tagsOfDrawing(text.replace(DECLARATION, ''));
+    if (tags === undefined) return false;
+    return (
+      areHarmless(tags.map(({ attributes }) => attributes).join('')) && drawsWithinReason(tags)
+    );
   },
 };
 
@@ -57,17 +61,22 @@ function mayBeXml(bytes: Buffer): boolean {
   return first === 0x3c || first === 0xef || first === 0x20 || first === 0x0a || first === 0x0d;
 }
 
-/** @returns those of all elements; undefined when some are more than drawing, or the text is no SVG */
-function attributesOfDrawing(text: string): string | undefined {
+/** @returns undefined when some elements are more than drawing, or the text is no SVG */
+function tagsOfDrawing(text: string): Tag[] | undefined {
   if (!/^\s*</.test(text)) return undefined;
-  const all: string[] = [];
+  const all: Tag[] = [];
   for (const { 0: markup, groups: { element, attributes = '' } = {} } of text.matchAll(MARKUP)) {
     if (element === undefined && markup !== '<') continue;
     const name = element?.toLowerCase() ?? '';
     if (!ELEMENTS.has(name) || (all.length === 0 && name !== 'svg')) return undefined;
-    all.push(attributes);
+    all.push({ attributes, kind: kindOf(markup) });
   }
-  return all.length === 0 ? undefined : all.join('');
+  return all.length === 0 ? undefined : all;
+}
+
+function kindOf(markup: string): Tag['kind'] {
+  if (markup.startsWith('</')) return 'ends';
+  return markup.endsWith('/>') ? 'is empty' : 'begins';
 }
 
 function areHarmless(attributes: string): boolean {

@@ -30,7 +30,10 @@ export type RenderOrder = PictureOrder | LetterOrder;
 export type RendererMessage =
   | { readonly kind: 'ready' }
   | { readonly kind: 'done'; readonly lengths: readonly number[]; readonly rssBytes: number }
+  /** The picture cannot be decoded. */
   | { readonly kind: 'refused'; readonly reason: string }
+  /** Whatever went wrong, it is not the picture's fault. */
+  | { readonly kind: 'failed'; readonly reason: string }
   /** All frames of an animation took longer than it may. */
   | { readonly kind: 'too_slow'; readonly reason: string }
   | { readonly kind: 'too_much_memory'; readonly rssBytes: number };
@@ -165,6 +168,7 @@ export function isRendererMessage(value: unknown): value is RendererMessage {
     case 'too_much_memory':
       return typeof value['rssBytes'] === 'number';
     case 'refused':
+    case 'failed':
     case 'too_slow':
       return typeof value['reason'] === 'string';
     default:

@@ -62,12 +62,19 @@ async function carryOut(order: RenderOrder, original: Buffer): Promise<void> {
     writeFrame(channel, { kind: 'done', lengths, rssBytes: process.memoryUsage.rss() }, body);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    writeFrame(channel, { kind: error instanceof TooSlow ? 'too_slow' : 'refused', reason });
+    writeFrame(channel, { kind: kindOf(error, order), reason });
   } finally {
     clearInterval(watch);
     underWay -= 1;
     endWhenDone();
   }
+}
+
+/** A decoder's verdict comes as a plain error of sharp's; all others are mistakes of ours, or the machine's. */
+function kindOf(error: unknown, order: RenderOrder): 'refused' | 'failed' | 'too_slow' {
+  if (error instanceof TooSlow) return 'too_slow';
+  const isPlain = error instanceof Error && Object.getPrototypeOf(error) === Error.prototype;
+  return order.kind === 'picture' && isPlain ? 'refused' : 'failed';
 }
 
 function endWhenDone(): void {

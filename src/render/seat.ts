@@ -126,6 +126,8 @@ export class Seat {
         return parts(body, message.lengths);
       case 'refused':
         throw new AvatarError('original_corrupt', { detail: message.reason });
+      case 'failed':
+        throw new AvatarError('internal', { detail: `a renderer failed: ${message.reason}` });
       case 'too_slow':
         throw new AvatarError('animation_too_slow', { detail: message.reason });
       case 'ready':

@@ -155,6 +155,22 @@ describe('the pool of renderers', () => {
     const variants = await Promise.all(own.map((each) => pool.render(each, never)));
     expect(orders).toBe(1);
     expect((await lookAt(variants.at(-1) ?? Buffer.alloc(0))).width).toBe(sizes.at(-1));
+  }, 60_000);
+
+  it('calls what goes wrong with a letter a mistake of ours: there is no picture to blame', async () => {
+    open(1);
+    const letter = { letter: 'A', colour: [1, 2, 3], size: -5 } as const;
+    const dueAt = performance.now() + 15_000;
+    const drawn = pool.draw({ letter, format: 'png', site: 's', client: 'c', dueAt }, never);
+    await expect(drawn).rejects.toMatchObject({ code: 'internal' });
+    // The renderer is as good as before.
+    expect(
+      await pool.draw(
+        { letter: { ...letter, size: 24 }, format: 'png', site: 's', client: 'c', dueAt },
+        never,
+      ),
+    ).toBeInstanceOf(Buffer);
+    expect(events.died).toEqual([]);
   });
 
   it('renders on for those of a batch who stay when others leave, and fails all alike', async () => {

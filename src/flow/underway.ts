@@ -16,11 +16,18 @@ export class Underway {
     return () => void this.#startedAt.delete(entry);
   }
 
-  async track<Result>(work: Promise<Result>): Promise<Result> {
-    const end = this.begin();
+  /** Work that is called off by a signal, which it should heed: counts from then on. */
+  async track<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+    let end = (): void => undefined;
+    const begin = (): void => {
+      end = this.begin();
+    };
+    if (signal.aborted) begin();
+    else signal.addEventListener('abort', begin, { once: true });
     try {
       return await work;
     } finally {
+      signal.removeEventListener('abort', begin);
       end();
     }
   }

@@ -83,7 +83,7 @@ export class SharedOriginals implements Originals {
     return this.#slots.waiting;
   }
 
-  /** How long the oldest read of a store has been under way. */
+  /** How long the oldest read that was called off has gone on nevertheless. */
   get oldestMs(): number {
     return this.#stores.underway.oldestMs;
   }

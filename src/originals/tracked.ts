@@ -104,7 +104,7 @@ export class TrackedStore {
       claim: claim && ((bytes, by) => silence.interrupted(claim(bytes, by))),
     } satisfies ReadOptions;
     try {
-      const found = await this.#underway.track(this.store.read(key, options));
+      const found = await this.#underway.track(this.store.read(key, options), signal);
       this.#succeed(resultOf(found));
       return found;
     } catch (thrown) {

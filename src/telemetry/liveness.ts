@@ -1,6 +1,6 @@
 import { AvatarError } from '../errors.ts';
 
-/** What ends within the deadline, or is ended. */
+/** What ends within the deadline, or is ended: since it was begun, or since it was called off. */
 type Watched = { readonly oldestMs: number };
 
 /**

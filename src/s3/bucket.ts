@@ -186,13 +186,12 @@ export class S3Bucket {
   ): Promise<void> {
     // Ceph and DigitalOcean know a tag without its quotes only; AWS takes it either way.
     const condition = instead === undefined ? { IfNoneMatch: '*' } : { IfMatch: instead };
-    const command = new PutObjectCommand(
-      this.#takesConditions ? { ...object, ...condition } : object,
-    );
+    const isConditional = this.#takesConditions;
+    const command = new PutObjectCommand(isConditional ? { ...object, ...condition } : object);
     try {
       await this.#client.send(command, { abortSignal });
     } catch (thrown) {
-      if (!this.#takesConditions || statusOf(thrown) !== 501) throw thrown;
+      if (!isConditional || statusOf(thrown) !== 501) throw thrown;
       // A server that does not know them: the last one to write has written the same as the others.
       this.#takesConditions = false;
       await this.#send(object, instead, abortSignal);

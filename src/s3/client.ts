@@ -12,6 +12,9 @@ export type S3Timeouts = {
   readonly stallMs: number;
 };
 
+/** Longer than the longest deadline that can be configured. */
+const LONGEST_PAUSE_MS = 150_000;
+
 export type S3Settings = S3Place & {
   /** Default: the SDK's chain (`AWS_REGION`, profile, …). */
   readonly region?: string | undefined;
@@ -58,8 +61,9 @@ export function createS3Client(settings: S3Settings): S3Client {
       requestTimeout: timeouts.firstByteMs,
       // Else the SDK only prints a warning.
       throwOnRequestTimeout: true,
-      // For bodies the SDK reads itself, errors and listings; later than what watches the others.
-      socketTimeout: timeouts.firstByteMs + timeouts.stallMs,
+      // For bodies the SDK reads itself, errors and listings. What watches the others ends them sooner,
+      // and knows when a body is not read because there is no memory for it.
+      socketTimeout: LONGEST_PAUSE_MS,
     }),
   });
   followBucketRegion(client, settings.onRegionLearned ?? (() => undefined));

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, inject, it, vi } from 'vitest';
 import { connectS3 } from '../support/s3-server.ts';
 import { createS3Store } from '../../src/originals/s3.ts';
@@ -60,6 +61,20 @@ describe('S3', () => {
     await expect(open({ maxBytes: 10 }).read('once', { signal: never })).rejects.toThrow(/bytes/);
 
     expect([s3.requests() - before[0], s3.proxy.requests() - before[1]]).toEqual([4, 4]);
+  });
+
+  it('does not give up a body that waits for memory, however long that takes', async () => {
+    const { s3, bucket, open } = fixture();
+    // More than fits into the sockets: the rest comes when it is read.
+    const bytes = Buffer.alloc(20_000_000, 'original');
+    await s3.put(bucket, 'large', bytes);
+    const timeouts = { connectMs: 5000, firstByteMs: 500, stallMs: 500 };
+    const store = open({ timeouts, maxBytes: 30_000_000 });
+    const claim = async (): Promise<void> => await sleep(2500);
+    const original = await store.read('large', { signal: never, claim });
+    expect(original).toMatchObject({ bytes: expect.any(Buffer) });
+    if (original === undefined || original === 'unchanged') throw new Error('no original');
+    expect(original.bytes.equals(bytes)).toBe(true);
   });
 
   it.runIf(kind !== 'fauxqs')('that does not accept the secret names what to mend', async () => {

@@ -110,6 +110,18 @@ describe('a variant in S3', () => {
     expect((await read(store))?.variant).toEqual(variantOf('second'));
   });
 
+  it('is put without conditions as often as several find out at once', async () => {
+    const store = open();
+    s3.proxy.inject({ kind: 'reply', status: 501, body: error('NotImplemented') }, { times: 8 });
+    const written = await Promise.all(
+      Array.from({ length: 8 }, async (_, index) => {
+        const options = { signal: never, instead: undefined };
+        return await store.put(`${KEY} ${index}`, variantOf(`number ${index}`), options);
+      }),
+    );
+    expect(written).toEqual(Array.from({ length: 8 }, () => 'stored'));
+  });
+
   it('is not there for who may not list the bucket either, and cannot be put', async (context) => {
     if (!s3.checksPolicies) context.skip('this server has no policies');
     const credentials = await s3.createReader({ bucket, list: false });

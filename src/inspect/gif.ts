@@ -5,7 +5,13 @@
 import type { InspectedOriginal } from '../avatar/ports.ts';
 import { streamedBytes, wholeBytes } from './memory.ts';
 import { motionOf } from './motion.ts';
-import { corrupt, type Dimensions, type InspectionLimits, requireDimensions } from './verdict.ts';
+import {
+  corrupt,
+  hostile,
+  type Dimensions,
+  type InspectionLimits,
+  requireDimensions,
+} from './verdict.ts';
 
 const HEADER_LENGTH = 13;
 const DESCRIPTOR_LENGTH = 10;
@@ -13,6 +19,9 @@ const EXTENSION = 0x21;
 const IMAGE = 0x2c;
 const TRAILER = Buffer.from([0x3b]);
 const BYTES_PER_PIXEL = 4;
+
+/** More frames than anybody waits for; bounds the work for blocks that hold nothing. */
+const MAX_BLOCKS = 1_000_000;
 
 const MONITORS = new Set(['640×480', '800×600', '1024×768', '1280×1024', '1600×1200']);
 const LARGEST_MONITOR = 2048;
@@ -77,7 +86,8 @@ function readFrames(bytes: Buffer): Frames {
   let firstEnd: number | undefined;
 
   // Ends at the trailer, at the end of the file, and at whatever is no block.
-  while (at < bytes.length) {
+  for (let blocks = 0; at < bytes.length; blocks += 1) {
+    if (blocks > MAX_BLOCKS) throw hostile(`GIF: more than ${MAX_BLOCKS} blocks`);
     const block = bytes[at];
     if (block === EXTENSION) {
       at = endOfData(bytes, at + 2);

@@ -7,7 +7,13 @@ import type { InspectedOriginal } from '../avatar/ports.ts';
 import { Excerpt } from './excerpt.ts';
 import { streamedBytes, wholeBytes } from './memory.ts';
 import { motionOf } from './motion.ts';
-import { corrupt, type Dimensions, type InspectionLimits, requireDimensions } from './verdict.ts';
+import {
+  corrupt,
+  type Dimensions,
+  hostile,
+  type InspectionLimits,
+  requireDimensions,
+} from './verdict.ts';
 
 /** `RIFF`, the size of what follows, `WEBP`. */
 const CONTAINER_LENGTH = 12;
@@ -34,6 +40,9 @@ const KEPT = new Set([
 
 const XMP_FLAG = 0x04;
 
+/** More frames than anybody waits for; bounds the work for chunks that hold nothing. */
+const MAX_CHUNKS = 65_536;
+
 const BYTES_PER_PIXEL = 4;
 
 type Chunk = {
@@ -43,7 +52,7 @@ type Chunk = {
   readonly end: number;
 };
 
-/** @throws AvatarError `original_corrupt`, `original_too_many_pixels` */
+/** @throws AvatarError `original_corrupt`, `original_hostile`, `original_too_many_pixels` */
 export function inspectWebp(bytes: Buffer, limits: InspectionLimits): InspectedOriginal {
   // What is appended behind the container is no part of it.
   const end = Math.min(CHUNK_HEADER_LENGTH + bytes.readUInt32LE(4), bytes.length);
@@ -80,6 +89,7 @@ function inspectExtended(
   const moving = new Excerpt(bytes);
   moving.keep(0, CONTAINER_LENGTH);
   const seen = new Set<number>();
+  let chunks = 0;
   let frames = 0;
   let framePixels = 0;
   for (
@@ -87,6 +97,8 @@ function inspectExtended(
     chunk !== undefined;
     start = chunk.end, chunk = readChunk(bytes, start, end)
   ) {
+    chunks += 1;
+    if (chunks > MAX_CHUNKS) throw hostile(`WebP: more than ${MAX_CHUNKS} chunks`);
     const isFrame = chunk.type === FRAME;
     if (isFrame) {
       frames += 1;

@@ -38,6 +38,13 @@ describe('a GIF', () => {
     expect(inspected.bytes.equals(gif(1, 1))).toBe(true);
   });
 
+  it('made of countless blocks that hold nothing is refused', () => {
+    const [whole, comment] = [gif(1, 1), Buffer.from([0x21, 0xfe, 0x00])];
+    const blocks = Buffer.alloc(1_100_000 * comment.length, comment);
+    const bytes = Buffer.concat([whole.subarray(0, -1), blocks, whole.subarray(-1)]);
+    expect(refusalCode(bytes)).toBe('original_hostile');
+  });
+
   it('is as large as its screen or its first frame, as the decoder sees it', async () => {
     const cases = [
       gif(10, 10, [{ left: 8, width: 4, height: 3 }]),

@@ -63,6 +63,12 @@ describe('a WebP', () => {
     await expect(pixelsOf(inspected.bytes)).resolves.toHaveLength(4 * 4 * 3);
   });
 
+  it('made of countless chunks that hold nothing is refused', () => {
+    const empty = webpChunk('NONE', Buffer.alloc(0));
+    const flood = Buffer.alloc(70_000 * empty.length, empty);
+    expect(refusalCode(webp(webpCanvas(4, 4), flood))).toBe('original_hostile');
+  });
+
   it('loses XMP and unknown chunks, with the promise of them', async () => {
     const still = await card(60, 40).webp({ lossless: true }).toBuffer();
     const picture = still.subarray(CONTAINER_LENGTH);

@@ -3,6 +3,7 @@
  * part of its own, and none of them knows of HTTP.
  */
 import { AvatarError } from '../errors.ts';
+import { orAbort } from '../flow/abort.ts';
 import { Deadline } from '../flow/deadline.ts';
 import type { Turn } from '../flow/fair-queue.ts';
 import { SingleFlight } from '../flow/single-flight.ts';
@@ -15,7 +16,7 @@ import type { Locator, Original, Originals, Sizes, Variant, VariantCache } from 
 import { Refusals } from './refusals.ts';
 import type { AvatarRequest, NobodysRequest } from './request.ts';
 import type { SharedCopies, SharedCopy } from './shared-copies.ts';
-import { chooseSize } from './sizes.ts';
+import { chooseSize, type SizePolicy } from './sizes.ts';
 import { Stages, type WorkObserver } from './stages.ts';
 import { type StandInPolicy, standInFor } from './stand-in.ts';
 import { avatarKey, type HeldCopy, heldCopy, type ProfileVersions, variantKey } from './variant.ts';
@@ -89,17 +90,21 @@ export class Pipeline {
   async answer(request: AvatarRequest | NobodysRequest, caller: Caller): Promise<Answer> {
     const dueAt = performance.now() + this.#rules.deadlineMs;
     try {
-      return await this.#answer(request, caller);
+      return await this.#answer(request, caller, dueAt);
     } catch (error) {
       return await this.#standIn(request, AvatarError.from(error), caller, dueAt);
     }
   }
 
-  async #answer(request: AvatarRequest | NobodysRequest, caller: Caller): Promise<Answer> {
+  async #answer(
+    request: AvatarRequest | NobodysRequest,
+    caller: Caller,
+    dueAt: number,
+  ): Promise<Answer> {
     const { hosts } = this.#rules;
     if (hosts?.has(request.host.toLowerCase()) === false) throw new AvatarError('host_not_served');
     if ('nobodys' in request) throw new AvatarError('avatar_missing');
-    const size = chooseSize(await this.#parts.sizes.policyOf(request), request.size);
+    const size = chooseSize(await this.#policyOf(request, caller, dueAt), request.size);
     if (size !== request.size) {
       return { kind: 'elsewhere', request: { ...request, size }, because: 'size' };
     }
@@ -113,19 +118,32 @@ export class Pipeline {
 
     this.#refusals.check(avatarKey(request));
     const turn = { ...this.#turnOf(request, caller), user: request.user };
-    return await this.#answerMiss({ request, format, key, turn }, caller);
+    return await this.#answerMiss({ request, format, key, turn }, caller, dueAt);
   }
 
-  async #answerMiss(wanted: Wanted, caller: Caller): Promise<Answer> {
+  /** Known already, or asked of a database, which may take its time. */
+  async #policyOf(request: AvatarRequest, caller: Caller, dueAt: number): Promise<SizePolicy> {
+    const policy = this.#parts.sizes.policyOf(request);
+    if (!(policy instanceof Promise)) return policy;
+    using deadline = this.#deadline(caller, dueAt);
+    return await orAbort(policy, deadline.signal);
+  }
+
+  #deadline(caller: Caller, dueAt: number): Deadline {
+    const detail = `not done after ${this.#rules.deadlineMs} ms`;
+    return new Deadline(dueAt - performance.now(), caller.departure(), detail);
+  }
+
+  async #answerMiss(wanted: Wanted, caller: Caller, dueAt: number): Promise<Answer> {
     const { request, format, key } = wanted;
-    const { profiles, deadlineMs } = this.#rules;
+    const { profiles } = this.#rules;
     const held = heldCopy(caller.tags, request.size, format, profiles);
     // "Unchanged" is no answer for those who hold nothing, so they do not share its flight; but one
     // who holds a copy gladly joins a flight that brings the whole variant.
     // No part of a key has a line break, so that nobody can spell the name of another's flight.
     const flight = held === undefined || this.#flights.has(key) ? key : `${key}\n${held.tag}`;
 
-    using deadline = new Deadline(deadlineMs, caller.departure());
+    using deadline = this.#deadline(caller, dueAt);
     const { result, joined } = await this.#flights.run(flight, deadline.signal, (signal) =>
       this.#make(wanted, flight === key ? undefined : held, caller, signal),
     );

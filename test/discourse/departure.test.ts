@@ -40,3 +40,17 @@ it('costs no read and no render when it was gone before there was anything to do
   expect(await app.metric('avatar_render_duration_seconds_count')).toBe(1);
   expect(left()).toHaveLength(1);
 });
+
+it('is answered by the deadline, however long the database may take to say which sizes there are', async () => {
+  const { postgres, start } = forum();
+  const address = postgres.url('forum').replace(String(postgres.port), String(database.port));
+  // Half a second less than the database itself is given.
+  const hurried = await start({ AVATAR_DISCOURSE_URL: address, AVATAR_DEADLINE_MS: '300' });
+  database.inject({ kind: 'hang' });
+  const reply = await hurried.server.inject('/user_avatar/default/bob/48/10_2.png');
+  database.heal();
+  expect(reply.statusCode).toBe(504);
+  expect(hurried.lines.findLast(({ outcome }) => outcome === 'deadline_passed')).toMatchObject({
+    reason: expect.stringContaining('not done after 300 ms'),
+  });
+});

@@ -28,8 +28,8 @@ import { LETTERS_VERSION, PROFILE_VERSIONS } from './render/profiles.ts';
 import { startRenderers } from './renderers.ts';
 import type { Sharing } from './sharing.ts';
 import { openStores, paceOf } from './stores.ts';
-import { LineBuffer } from './telemetry/line-buffer.ts';
 import { Liveness } from './telemetry/liveness.ts';
+import type { Log } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { OriginalsReadiness } from './telemetry/readiness.ts';
 import { storeLabel, StoreReports } from './telemetry/store-reports.ts';
@@ -52,12 +52,8 @@ const HELD_ORIGINALS_BYTES = 64 * 1024 * 1024;
 /** How long one store is waited for while there is another one to ask. */
 const PATIENCE_MS = 3000;
 
-/** @param writeLog where the logger writes to */
-export async function buildApp(
-  config: Config,
-  logger: Logger,
-  writeLog: (text: string) => void,
-): Promise<App> {
+export async function buildApp(config: Config, log: Log): Promise<App> {
+  const { logger, lines } = log;
   const metrics = new Metrics();
   const forum = await openForum(config, logger, metrics);
   const originals = await openOriginals(config, logger, metrics);
@@ -100,24 +96,24 @@ export async function buildApp(
     shed: () => renderer.shed,
     renderersUp: () => renderer.up,
     rendererPids: () => renderer.pids,
+    droppedLines: () => log.droppedLines,
   });
   metrics.describe({ ...config, version: VERSION });
 
   const { basePath, cdnUrl: redirectBase } = config;
   const { grammar, letterGrammars: grammars } = forum;
   const headers = new PictureHeaders(forum.style);
-  const lines = new LineBuffer(writeLog);
   const tracing = config.tracing ? await openTracing(logger) : undefined;
-  const log = new AccessLog(logger, metrics.requests, lines, tracing);
+  const accessLog = new AccessLog(logger, metrics.requests, lines, tracing);
   const negotiation = new Negotiation(config.negotiate);
-  const hits = new HitPath(variants, headers, log, negotiation);
+  const hits = new HitPath(variants, headers, accessLog, negotiation);
   const server = buildServer(logger, {
     hits,
-    log,
+    log: accessLog,
     draining: readiness,
     trustedProxies: config.trustedProxies,
   });
-  const closeServer = closerOf(server);
+  const closeServer = closerOf(server, deadlineMs);
   await server.register(healthRoutes, { readiness, liveness });
   await server.register(avatarRoutes, {
     pipeline,

@@ -1,24 +1,25 @@
 /** The process: configuration in, listeners up, drained and closed on SIGTERM. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import pino, { type Logger } from 'pino';
+import type { Logger } from 'pino';
 import { type App, buildApp } from './app.ts';
 import { ConfigError } from './config/error.ts';
 import { type Config, loadConfig } from './config/load.ts';
 import { tuneHeap } from './heap.ts';
 import { listen, PortTaken } from './listening.ts';
+import { openLog } from './telemetry/log.ts';
 
 /** EX_CONFIG of sysexits.h: restarting does not help until somebody has mended the configuration. */
 const EXIT_CONFIG = 78;
-
-type LogDestination = ReturnType<typeof pino.destination>;
 
 tuneHeap();
 await main().catch(giveUp);
 
 async function main(): Promise<void> {
   const config = await loadConfig(process.env);
-  const { logger, destination } = createLogger(config);
-  const app = await buildApp(config, logger, (text) => destination.write(text));
+  const log = openLog(config.logLevel);
+  writeOnExit(log);
+  const { logger } = log;
+  const app = await buildApp(config, log);
   stopOnSignals(app, config, logger);
   for (const name of config.unknownVariables) logger.warn({ variable: name }, 'unknown variable');
   if (config.admin !== undefined) {
@@ -36,22 +37,13 @@ function giveUp(error: unknown): never {
   process.exit(error instanceof ConfigError ? EXIT_CONFIG : 1);
 }
 
-function createLogger(config: Config): { logger: Logger; destination: LogDestination } {
-  // Lines are gathered and written together: a write for each costs a fifth of the hit path.
-  const destination = pino.destination({
-    dest: 1,
-    sync: false,
-    minLength: 4096,
-    periodicFlush: 500,
-  });
-  const logger = pino({ level: config.logLevel, base: null }, destination);
+/** Whatever ends the process, what was said before is written. */
+function writeOnExit(log: ReturnType<typeof openLog>): void {
   process.once('uncaughtException', (error) => {
-    logger.fatal({ err: error }, 'this should not have happened');
-    destination.flushSync();
+    log.logger.fatal({ err: error }, 'this should not have happened');
     process.exit(1);
   });
-  process.on('exit', () => destination.flushSync());
-  return { logger, destination };
+  process.on('exit', () => log.flushSync());
 }
 
 /** Readiness off, and the balancers have time to see it; then no new connections; then the end. */

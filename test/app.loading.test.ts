@@ -15,7 +15,11 @@ const WITNESS = `
   const { buildApp } = await import(process.argv[2]);
   const { default: pino } = await import('pino');
   const config = await loadConfig(JSON.parse(process.argv[3]));
-  const app = await buildApp(config, pino({ level: 'silent' }), () => undefined);
+  const app = await buildApp(config, {
+    logger: pino({ level: 'silent' }),
+    lines: { add: () => undefined, flush: () => undefined },
+    droppedLines: 0,
+  });
   await app.server.inject('/user_avatar/demo/owl/48/2.png');
   await app.close();
   const heavy = /^(?:@aws-sdk\\/client-s3|@opentelemetry\\/sdk.*|pg|sharp|harfbuzzjs|typebox.*)$/;

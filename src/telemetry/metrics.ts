@@ -6,7 +6,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { type Stages, STAGES, type WorkObserver } from '../avatar/stages.ts';
 import type { LookUpResult } from '../locator/discourse/locator.ts';
-import { readCounters, readGauge, SECONDS } from './instruments.ts';
+import { readCounter, readCounters, readGauge, SECONDS } from './instruments.ts';
 import { registerProcessMetrics, residentBytes } from './process-metrics.ts';
 import { RequestMetrics } from './request-metrics.ts';
 import { StoreMetrics } from './store-metrics.ts';
@@ -23,6 +23,7 @@ export type Readings = {
   readonly shed: () => Readonly<Record<string, number>>;
   readonly renderersUp: () => number;
   readonly rendererPids: () => readonly number[];
+  readonly droppedLines: () => number;
 };
 
 /** What does not change while the service runs. */
@@ -166,6 +167,11 @@ export class Metrics implements WorkObserver {
     gauge('avatar_renderers_resident_memory_bytes', 'Resident memory of all renderers', () =>
       residentBytes(readings.rendererPids()),
     );
+    readCounter(this.registry, {
+      name: 'avatar_log_lines_dropped_total',
+      help: 'Lines of the log that were lost because nobody read the standard output',
+      read: readings.droppedLines,
+    });
     readCounters(this.registry, 'reason', {
       name: 'avatar_shed_total',
       help: 'Renders refused because they could only have been late',

@@ -1,7 +1,9 @@
 import { Agent, get } from 'node:http';
-import { connect } from 'node:net';
-import { expect, it } from 'vitest';
-import { startApp } from '../support/app.ts';
+import { connect, type Socket } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { startApp, type TestApp } from '../support/app.ts';
 
 const PATIENCE = { timeout: 10_000 };
 
@@ -31,3 +33,54 @@ it('closing waits for the answers under way, and not for the connections they le
   agent.destroy();
   unused.destroy();
 });
+
+describe('closing, while a client is slow to take its answers,', () => {
+  const PATH = '/user_avatar/demo/owl/360/2.png';
+
+  /** More answers than the kernel holds for one connection, and nobody reads. */
+  async function startSlowClient(app: TestApp): Promise<Socket> {
+    const base = await app.listen();
+    await expect.poll(() => app.renderer.up, PATIENCE).toBe(1);
+    expect((await fetch(base + PATH)).status).toBe(200);
+    const { hostname, port } = new URL(base);
+    const client = connect(Number(port), hostname);
+    client.pause();
+    client.write(`GET ${PATH} HTTP/1.1\r\nHost: h\r\n\r\n`.repeat(1000));
+    const answered = (): Promise<number> =>
+      app.metric('avatar_requests_total', { outcome: 'memory' });
+    await expect.poll(answered, PATIENCE).toBeGreaterThan(50);
+    return client;
+  }
+
+  it('cuts none of them off', async () => {
+    const app = await startApp();
+    const client = await startSlowClient(app);
+    const closed = app.close();
+    await sleep(300);
+    const received = await buffer(client);
+    await closed;
+    expect(brokenOff(received)).toBe(0);
+  });
+
+  it('waits no longer than a deadline for it', async () => {
+    const app = await startApp({ AVATAR_DEADLINE_MS: '1000' });
+    const client = await startSlowClient(app);
+    client.on('error', () => undefined);
+    // The client would be waited for for more than a minute: this test would run out of time.
+    await app.close();
+    client.destroy();
+  });
+});
+
+/** @returns how many bytes there are of an answer that is not whole */
+function brokenOff(received: Buffer): number {
+  let at = 0;
+  for (;;) {
+    const body = received.indexOf('\r\n\r\n', at) + 4;
+    if (body < 4) return received.length - at;
+    const [, length] = /content-length: (\d+)/i.exec(received.toString('latin1', at, body)) ?? [];
+    const end = body + Number(length);
+    if (end > received.length) return received.length - at;
+    at = end;
+  }
+}

@@ -5,6 +5,8 @@ import { dirname, join } from 'node:path';
 import pino from 'pino';
 import { type App, buildApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { LineBuffer } from '../../src/telemetry/line-buffer.ts';
+import type { Log } from '../../src/telemetry/log.ts';
 
 export type LogLine = Record<string, unknown>;
 
@@ -32,7 +34,8 @@ export async function startApp(variables: Record<string, string> = {}): Promise<
     AVATAR_RENDERS: '1',
     ...variables,
   });
-  const app = await buildApp(config, logger, write);
+  const log: Log = { logger, lines: new LineBuffer(write), droppedLines: 0 };
+  const app = await buildApp(config, log);
   return {
     ...app,
     lines,

@@ -16,6 +16,7 @@ const COUNTERS = [
   'avatar_cache_misses_total',
   'avatar_coalesced_total',
   'avatar_directory_lookups_total',
+  'avatar_log_lines_dropped_total',
   'avatar_original_bytes_total',
   'avatar_original_fallbacks_total',
   'avatar_original_hedges_total',

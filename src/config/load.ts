@@ -160,7 +160,7 @@ async function findLocator(issues: Issues): Promise<FoundLocator> {
 
 function tracingDefault(variables: Readonly<Record<string, string | undefined>>): string {
   const { OTEL_EXPORTER_OTLP_ENDPOINT: all, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: own } = variables;
-  return String((all ?? own ?? '') !== '' && variables['OTEL_SDK_DISABLED'] !== 'true');
+  return String((all || own || '') !== '' && variables['OTEL_SDK_DISABLED'] !== 'true');
 }
 
 function defaultMemoryMb(): number {

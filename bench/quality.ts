@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BenchContext, isQuick, runBench } from './support/bench.ts';
 import { describeMachine } from './support/machine.ts';
-import { JPEG, startContestants } from './support/quality-contestants.ts';
+import { JPEG, OURS, startContestants } from './support/quality-contestants.ts';
 import { describePictures, openReferences, pixelsOf } from './support/quality-references.ts';
 import { type Outcome, qualityReport, type Result, SIZES } from './support/quality-report.ts';
 import { comparedWith, type Pixels } from './support/similarity.ts';
@@ -35,9 +35,13 @@ export async function quality(context: BenchContext): Promise<Report> {
         const result = await make(picture, size);
         if (result === undefined) continue;
         const { bytes, cpuMs } = result;
-        const pixels = await pixelsOf(bytes);
+        const pixels = await pixelsOf(bytes).catch((error: unknown) => {
+          if (name.startsWith(OURS)) throw error;
+          say(`${name} makes of ${picture.name} at ${size} what cannot be read: ${String(error)}`);
+          return undefined;
+        });
         // Some do not enlarge.
-        if (pixels.width !== size || pixels.height !== size) continue;
+        if (pixels?.width !== size || pixels.height !== size) continue;
         // JPEG has nothing to show transparency with.
         const isComparable = name !== JPEG || isOpaque(reference);
         const distance = isComparable ? 1 - compare(pixels) : undefined;

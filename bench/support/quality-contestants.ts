@@ -11,10 +11,11 @@ import type { QualityJob } from './quality-loop.ts';
 import { ask } from './service.ts';
 import type { Workshop } from './workshop.ts';
 
-export const PNG = 'avatar-proxy, PNG';
-export const JPEG = 'avatar-proxy, JPEG';
-export const WEBP = 'avatar-proxy, WebP';
-export const AVIF = 'avatar-proxy, AVIF';
+export const OURS = 'avatar-proxy, ';
+export const PNG = `${OURS}PNG`;
+export const JPEG = `${OURS}JPEG`;
+export const WEBP = `${OURS}WebP`;
+export const AVIF = `${OURS}AVIF`;
 export const PLAIN = "sharp's plain PNG";
 export const MAGICK = 'ImageMagick as Discourse, format kept';
 export const MAGICK_PNG = 'ImageMagick as Discourse, PNG';

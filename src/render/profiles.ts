@@ -1,6 +1,6 @@
 /**
  * How each format is encoded: of many settings tried, those with the fewest bytes at the likeness that
- * Discourse's own pictures have, as `npm run bench:quality` measures both (docs/quality.md). A profile's
+ * Discourse's own pictures have, as `npm run bench:quality` measures both (docs/quality.md); docs/settings.md has what others make. A profile's
  * version is part of every entity tag and variant key: whoever changes what a profile makes of the same
  * pixels raises it (a test compares the bytes). PNG has an encoder of its own, in `png/`.
  */
@@ -57,7 +57,8 @@ export function avifProfile(size: number, facts: Survey): AvifOptions {
     : { quality: 68, effort, tune: 'ssim' };
 }
 
-function isDrawing({ colours, isNoisy }: Survey): boolean {
+/** Few colours, and areas of them: what lossless coding is good at. */
+export function isDrawing({ colours, isNoisy }: Survey): boolean {
   return colours !== undefined && !isNoisy;
 }
 

@@ -46,6 +46,8 @@ export type TestS3 = S3Credentials & {
   /** Removes all of its objects. */
   empty(bucket: string): Promise<void>;
   has(bucket: string, key: string): Promise<boolean>;
+  /** Of the first thousand objects. */
+  keys(bucket: string): Promise<string[]>;
   /** From now on everybody may read every object, by a plain GET. */
   allowPublicReads(bucket: string): Promise<void>;
   /** A new user who may GetObject in the bucket and, with `list`, ListBucket: nothing else. */
@@ -146,6 +148,12 @@ export async function connectS3(connection: S3Connection): Promise<TestS3> {
         new ListObjectsV2Command({ Bucket: bucket, Prefix: key, MaxKeys: 1 }),
       );
       return found[0]?.Key === key;
+    },
+    async keys(bucket) {
+      const { Contents: found = [] } = await owner.send(
+        new ListObjectsV2Command({ Bucket: bucket }),
+      );
+      return found.map(({ Key = '' }) => Key);
     },
     async allowPublicReads(bucket) {
       const Resource = [`arn:aws:s3:::${bucket}/*`];

@@ -12,6 +12,8 @@ import packageDescription from '../package.json' with { type: 'json' };
 import { commandsOf, type Command, parseCommand } from '../scripts/documented-commands.ts';
 import { sectionOf } from '../scripts/sections.ts';
 import { capacityDigest, capacityTable } from '../plan/capacity.ts';
+import { FAULTS } from '../src/errors.ts';
+import { problemHeaders } from '../src/http/headers.ts';
 import { startApp } from './support/app.ts';
 import { runCommand } from './support/commands.ts';
 import { configurationOf } from './deploy/templates.ts';
@@ -77,6 +79,15 @@ describe('the documentation', () => {
       const read = (): unknown => (language === 'json' ? JSON.parse(content) : parse(content));
       expect(read).not.toThrow();
     }
+  });
+
+  it.each(['README.md', 'docs/faults.md'])('says in %s which failures may be kept', (name) => {
+    const kept = Object.values(FAULTS)
+      .map(({ status }) => status)
+      .filter((status) => problemHeaders(status)['cache-control'] !== 'no-store');
+    const [, ...said] =
+      /(\d{3})\s+and\s+(\d{3})\s+may\s+be\s+kept/.exec(texts.get(name) ?? '') ?? [];
+    expect(said.map(Number)).toEqual([...new Set(kept)].toSorted((one, other) => one - other));
   });
 
   it('has the tables of what the planner is made of', () => {

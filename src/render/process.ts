@@ -157,7 +157,10 @@ function nodeFlags(): string[] {
   return ['--max-old-space-size=128', '--disable-warning=ExperimentalWarning'];
 }
 
-/** No credentials: what a picture may take over must not be worth it. */
+/**
+ * No credentials, so that none are in the memory or the core dump of what a picture may take over. As the
+ * same user it can still read its parent's environment, from `/proc`: see docs/security.md.
+ */
 function rendererEnvironment(): NodeJS.ProcessEnv {
   const { PATH, LD_PRELOAD, LD_LIBRARY_PATH } = process.env;
   return {

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it, describe } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { ROWS } from '../scripts/dashboard/panels.ts';
 import { EnvironmentSchema } from '../src/config/schema.ts';
-import { startApp } from './support/app.ts';
+import { PictureHeaders, PLAIN_STYLE } from '../src/http/headers.ts';
+import { type LogLine, startApp } from './support/app.ts';
 import { parseExposition } from './support/exposition.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -52,6 +53,33 @@ describe('docs/operating.md', () => {
     expect([...named].filter((name) => name !== undefined && !exported.includes(name))).toEqual([]);
   });
 
+  it('shows lines of the log as they are, with all of their fields', async () => {
+    const shown = Array.from(operating.matchAll(/^\{"level".*$/gm), ([line]) => fieldsOf(line));
+    const app = await startApp();
+    onTestFinished(() => app.close());
+    const path = '/user_avatar/demo/owl/96/2.png';
+    const origin = await app.listen();
+    const ask = async (): Promise<unknown> => (await fetch(origin + path)).arrayBuffer();
+    await ask();
+    await ask();
+    await expect.poll(() => linesAbout(app.lines, path)).toHaveLength(2);
+    const written = linesAbout(app.lines, path).map((line) => fieldsOf(JSON.stringify(line)));
+    expect(shown).toEqual(written);
+    const table = operating.split('### A line of the log')[1]?.split('\n## ')[0] ?? '';
+    for (const name of written.flatMap((fields) => Object.keys(fields))) {
+      expect(table).toMatch(new RegExp(`^\\|.*\`${name}\`.*\\|`, 'm'));
+    }
+  });
+
+  it('says how long each redirect may be kept', () => {
+    const headers = new PictureHeaders(PLAIN_STYLE);
+    const rows = operating.split('\n## Redirects\n')[1]?.split('\n\nThey ')[0] ?? '';
+    for (const because of ['size', 'upload'] as const) {
+      const { 'cache-control': control } = headers.ofRedirect('/', because);
+      expect(rows).toMatch(new RegExp(`\\| an? ${because} that .*: \`${control}\` *\\|`));
+    }
+  });
+
   it('sends nobody to a panel or a variable that is not there', () => {
     const titles = new Set(ROWS.flatMap(({ panels }) => panels.map(({ title }) => title)));
     const looks = operating.split('## Alerts')[1]?.split('## Metrics')[0] ?? '';
@@ -66,3 +94,19 @@ describe('docs/operating.md', () => {
     expect(variables.filter((name) => !(name in EnvironmentSchema.properties))).toEqual([]);
   });
 });
+
+function linesAbout(lines: readonly LogLine[], path: string): LogLine[] {
+  return lines.filter((line) => line['path'] === path);
+}
+
+/** Of what differs from run to run, what it is; the rest as it is. */
+function fieldsOf(line: string): Record<string, unknown> {
+  const varies = new Set(['time', 'id', 'ms', 'stages']);
+  const fields: Record<string, unknown> = JSON.parse(line);
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => {
+      if (name === 'stages') return [name, Object.keys(Object(value))];
+      return [name, varies.has(name) ? typeof value : value];
+    }),
+  );
+}

@@ -48,9 +48,10 @@ USER 1000:1000
 # ADMIN_HOST=0.0.0.0, and do not publish the port.
 EXPOSE 8080
 
-# Whether the process answers. Whether it should get traffic is for the balancer to ask: /readyz.
+# Whether the process answers where it listens. Whether it should get traffic is for the balancer to ask:
+# /readyz.
 HEALTHCHECK --interval=15s --timeout=3s --start-period=10s \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT || 8080) + '/healthz').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "const { HOST, PORT } = process.env; require('http').get({ host: HOST || '127.0.0.1', port: PORT || 8080, path: '/healthz' }, ({ statusCode }) => process.exit(statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
 
 # After SIGTERM it serves for AVATAR_DRAIN_MS (10 s) more, then finishes what is open: give it longer
 # than the 10 s of `docker stop`, as in `docker stop -t 30`.

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import packageDescription from '../../package.json' with { type: 'json' };
@@ -106,12 +107,24 @@ describe('the health check', () => {
     expect(await exitCodeOf(command, { PORT: port })).toBe(0);
   });
 
+  const hasIpv6 = Object.values(networkInterfaces()).some((of) =>
+    of?.some(({ address }) => address === '::1'),
+  );
+  const hosts = ['0.0.0.0', '127.0.0.2', ...(hasIpv6 ? ['::', '::1'] : [])];
+
+  it.each(hosts)('asks where it listens, as on %s', async (host) => {
+    const app = await startApp();
+    onTestFinished(() => app.close());
+    const { port } = new URL(await app.server.listen({ host, port: 0 }));
+    expect(await exitCodeOf(command, { HOST: host, PORT: port })).toBe(0);
+  });
+
   it('is not content when nobody listens', async () => {
     expect(await exitCodeOf(command, { PORT: String(await freePort()) })).toBe(1);
   });
 
   it('looks at the usual port when none is set', async () => {
-    expect(command.join(' ')).toContain(`|| ${(await loadConfig({})).listener.port})`);
+    expect(command.join(' ')).toContain(`|| ${(await loadConfig({})).listener.port},`);
   });
 });
 

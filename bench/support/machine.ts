@@ -23,9 +23,14 @@ export function describeMachine(): string {
     imageMagickVersion(),
   ].filter((version) => version !== '');
   return (
-    `${model}, ${availableParallelism()} cores, ${memory} GB, Linux ${release()}, ` +
+    `${model}, ${availableParallelism()} cores, ${memory} GB, Linux ${kernel()}, ` +
     `load ${load} when it began (1 minute). ${versions.join(' · ')} · ipx ${ipxVersion()}.`
   );
+}
+
+/** Without what whoever built it has added. */
+function kernel(): string {
+  return /^[\d.]+/.exec(release())?.[0] ?? '?';
 }
 
 function firstLine(name: string, args: readonly string[]): string {

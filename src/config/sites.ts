@@ -1,12 +1,37 @@
 /** Which forums there are, for `AVATAR_LOCATOR=discourse`. */
 import { readFileSync } from 'node:fs';
-import {
-  databaseUrlProblem,
-  parseSites,
-  singleSite,
-  type Sites,
-} from '../locator/discourse/sites.ts';
+import { Type } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { type Site, type Sites, singleSite } from '../locator/discourse/sites.ts';
+import { isSafePrefix } from '../locator/discourse/upload-url.ts';
 import type { Issues } from './issues.ts';
+
+const Name = Type.String({ minLength: 1, maxLength: 63, pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$' });
+
+const SiteSchema = Type.Object(
+  {
+    name: Type.Readonly(Name),
+    hosts: Type.Readonly(
+      Type.Array(Type.String({ minLength: 1, maxLength: 253, pattern: '^[A-Za-z0-9._-]+$' })),
+    ),
+    database: Type.Readonly(Type.String({ minLength: 1 })),
+    keyPrefix: Type.Readonly(Type.Optional(Type.String())),
+  },
+  { additionalProperties: false },
+);
+
+/** The file `AVATAR_SITES` names. */
+const SitesSchema = Type.Object(
+  { sites: Type.Array(SiteSchema, { minItems: 1 }), default: Name },
+  { additionalProperties: false },
+);
+
+const validator = Compile(SitesSchema);
+
+type ParsedSites =
+  | { readonly ok: true; readonly sites: Sites }
+  /** One line each, fit for a log: no value of the file is quoted. */
+  | { readonly ok: false; readonly problems: readonly string[] };
 
 /** @returns undefined after adding to the issues what is wrong or missing */
 export function findSites(issues: Issues): Sites | undefined {
@@ -39,4 +64,65 @@ function readSites(file: string): Sites | { error: string } {
   }
   const parsed = parseSites(text);
   return parsed.ok ? parsed.sites : { error: parsed.problems.join('; ') };
+}
+
+/** @param text the file's content; all that is wrong with it is reported at once */
+export function parseSites(text: string): ParsedSites {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch {
+    // The parser's own message quotes the text around the mistake, and with it passwords.
+    return { ok: false, problems: ['not JSON'] };
+  }
+  if (!validator.Check(document)) {
+    const problems = validator
+      .Errors(document)
+      .map(({ instancePath, message }) => `${instancePath === '' ? '/' : instancePath} ${message}`);
+    return { ok: false, problems: [...new Set(problems)] };
+  }
+  const sites = document.sites.map(({ name, hosts, database, keyPrefix }): Site => ({
+    name,
+    hosts: hosts.map((host) => host.toLowerCase()),
+    database,
+    keyPrefix,
+  }));
+  const chosen = sites.find(({ name }) => name === document.default);
+  const problems = problemsOf(sites);
+  if (chosen === undefined) problems.push('/default is not the name of one of the sites');
+  return chosen === undefined || problems.length > 0
+    ? { ok: false, problems }
+    : { ok: true, sites: { sites, default: chosen } };
+}
+
+/** @returns why it cannot be the address of a database, without quoting it; undefined when it can */
+export function databaseUrlProblem(url: string): string | undefined {
+  if (!/^postgres(?:ql)?:\/\//.test(url)) return 'must begin with postgres://';
+  // A socket's address has no host: postgres://role@/database?host=/var/run/postgresql
+  const parsed = URL.parse(url.replace('@/', '@socket/'));
+  if (parsed === null) return 'is not a URL; percent-encode what is special in the password';
+  if (parsed.pathname.length < 2) return 'names no database';
+  return undefined;
+}
+
+function problemsOf(sites: readonly Site[]): string[] {
+  const problems: string[] = [];
+  for (const [index, site] of sites.entries()) {
+    const earlier = sites.slice(0, index);
+    const at = `/sites/${index}`;
+    if (earlier.some(({ name }) => name === site.name)) {
+      problems.push(`${at}/name is that of an earlier site`);
+    }
+    for (const [position, host] of site.hosts.entries()) {
+      const taken =
+        earlier.some(({ hosts }) => hosts.includes(host)) || site.hosts.indexOf(host) < position;
+      if (taken) problems.push(`${at}/hosts/${position} is listed before`);
+    }
+    const problem = databaseUrlProblem(site.database);
+    if (problem !== undefined) problems.push(`${at}/database ${problem}`);
+    if (site.keyPrefix !== undefined && !isSafePrefix(site.keyPrefix)) {
+      problems.push(`${at}/keyPrefix must be folder names with single slashes between them`);
+    }
+  }
+  return problems;
 }

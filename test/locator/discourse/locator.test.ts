@@ -4,7 +4,8 @@ import {
   type DiscourseLocator,
   type DiscourseLocatorOptions,
 } from '../../../src/locator/discourse/locator.ts';
-import { parseSites, singleSite, type Sites } from '../../../src/locator/discourse/sites.ts';
+import { parseSites } from '../../../src/config/sites.ts';
+import { singleSite, type Sites } from '../../../src/locator/discourse/sites.ts';
 import { DEFAULT_SIZES } from '../../../src/locator/discourse/sizes.ts';
 import {
   discourseSchema,

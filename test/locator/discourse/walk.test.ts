@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseSites, singleSite } from '../../../src/locator/discourse/sites.ts';
+import { parseSites } from '../../../src/config/sites.ts';
+import { singleSite } from '../../../src/locator/discourse/sites.ts';
 import {
   createDiscourseWalk,
   type DiscourseWalkOptions,

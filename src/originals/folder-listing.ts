@@ -3,7 +3,8 @@ import { type Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { AvatarError } from '../errors.ts';
-import { compareKeys, type ListedObject, type Listing } from './listing.ts';
+import type { ListedObject, Listing } from '../keys.ts';
+import { compareKeys } from './listing.ts';
 
 export function createFolderListing(directory: string): Listing {
   const folder = resolve(directory);

@@ -1,18 +1,5 @@
-/** What stores hold, key by key: for going over all originals, which the service itself never does. */
-
-export type ListedObject = { readonly key: string; readonly lastModified: Date };
-
-/** One store's keys, in the order of their UTF-8 bytes, which is S3's. */
-export interface Listing {
-  /** As the store is called in logs. */
-  readonly name: string;
-  /**
-   * The keys that begin with `prefix` and come after `after`.
-   * @throws AvatarError `originals_*`
-   */
-  list(prefix: string, after: string | undefined, signal: AbortSignal): AsyncIterable<ListedObject>;
-  close(): void;
-}
+/** What several stores hold as one list: for going over all originals. */
+import type { ListedObject } from '../keys.ts';
 
 export function compareKeys(a: string, b: string): number {
   return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b));

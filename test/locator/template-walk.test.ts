@@ -3,7 +3,7 @@ import { createTemplateWalk } from '../../src/locator/template-walk.ts';
 import { parseAvatarPath } from '../../src/avatar/request.ts';
 import { createTemplateLocator, parseTemplates } from '../../src/locator/template.ts';
 import type { Selection, Step } from '../../src/locator/walk.ts';
-import type { Listing } from '../../src/originals/listing.ts';
+import type { Listing } from '../../src/keys.ts';
 
 function listing(keys: string[], asked: string[] = []): Listing {
   return {

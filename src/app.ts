@@ -1,4 +1,4 @@
-/** Where the parts are joined, and the only place that knows them all. */
+/** Where the parts are joined. */
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { Letters } from './avatar/letters.ts';

@@ -2,7 +2,8 @@
  * The items of a still AVIF, as its `meta` box tells of them (ISO/IEC 14496-12, 8.11): which is the
  * picture, how large each is, and which are put together from others.
  */
-import { boxesOf, type Box, boxType, findBox, VERSION_AND_FLAGS } from './boxes.ts';
+import { boxesOf, type Box, findBox, VERSION_AND_FLAGS } from './boxes.ts';
+import { fourLetters } from './four-letters.ts';
 import { corrupt, type Dimensions, hostile } from './verdict.ts';
 
 export type Items = {
@@ -18,9 +19,9 @@ export type Items = {
 const MAX_ITEMS = 10_000;
 const MAX_REFERENCES = 10_000;
 
-const ISPE = boxType('ispe');
-const IPMA = boxType('ipma');
-const DIMG = boxType('dimg');
+const ISPE = fourLetters('ispe');
+const IPMA = fourLetters('ipma');
+const DIMG = fourLetters('dimg');
 
 /** @throws AvatarError `original_corrupt`, `original_hostile` */
 export function readItems(bytes: Buffer): Items {

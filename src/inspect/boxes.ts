@@ -1,4 +1,5 @@
 /** Boxes of the ISO base media file format (ISO/IEC 14496-12, 4.2), which AVIF is made of. */
+import { fourLetters } from './four-letters.ts';
 import { corrupt, hostile } from './verdict.ts';
 
 /** The data of a box, between its header and its end; the end is never behind the file. */
@@ -18,7 +19,7 @@ const MAX_SIBLINGS = 10_000;
  * @throws AvatarError `original_corrupt`, `original_hostile`
  */
 export function findBox(bytes: Buffer, within: Range, name: string): Box | undefined {
-  const wanted = boxType(name);
+  const wanted = fourLetters(name);
   let found: Box | undefined;
   for (const box of boxesOf(bytes, within)) {
     if (box.type !== wanted) continue;
@@ -43,10 +44,6 @@ export function* boxesOf(bytes: Buffer, { start, end }: Range): Generator<Box> {
     yield { start: at + size.header, end: next, type: bytes.readUInt32BE(at + 4) };
     at = next;
   }
-}
-
-export function boxType(name: string): number {
-  return Buffer.from(name, 'latin1').readUInt32BE(0);
 }
 
 /** A size of 1 is told in 64 bits behind the type, one of 0 reaches to the end. */

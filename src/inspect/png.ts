@@ -6,6 +6,7 @@
 import { inflateSync } from 'node:zlib';
 import type { InspectedOriginal } from '../avatar/ports.ts';
 import { Excerpt } from './excerpt.ts';
+import { fourLetters } from './four-letters.ts';
 import { streamedBytes, wholeBytes } from './memory.ts';
 import {
   corrupt,
@@ -19,14 +20,14 @@ const SIGNATURE_LENGTH = 8;
 /** Length, type, and checksum of a chunk around its data. */
 const CHUNK_OVERHEAD = 12;
 
-const IHDR = chunkType('IHDR');
-const PLTE = chunkType('PLTE');
-const IDAT = chunkType('IDAT');
-const IEND = chunkType('IEND');
-const TRNS = chunkType('tRNS');
-const ICCP = chunkType('iCCP');
-const FCTL = chunkType('fcTL');
-const CGBI = chunkType('CgBI');
+const IHDR = fourLetters('IHDR');
+const PLTE = fourLetters('PLTE');
+const IDAT = fourLetters('IDAT');
+const IEND = fourLetters('IEND');
+const TRNS = fourLetters('tRNS');
+const ICCP = fourLetters('iCCP');
+const FCTL = fourLetters('fcTL');
+const CGBI = fourLetters('CgBI');
 
 /** A chunk without this bit in its first letter must be understood to decode the picture. */
 const ANCILLARY = 0x20_00_00_00;
@@ -41,13 +42,13 @@ const ANCILLARY = 0x20_00_00_00;
  */
 const KEPT = new Map<number, number>([
   [TRNS, 256],
-  [chunkType('gAMA'), 4],
-  [chunkType('cHRM'), 32],
-  [chunkType('sRGB'), 1],
-  [chunkType('cICP'), 4],
-  [chunkType('pHYs'), 9],
+  [fourLetters('gAMA'), 4],
+  [fourLetters('cHRM'), 32],
+  [fourLetters('sRGB'), 1],
+  [fourLetters('cICP'), 4],
+  [fourLetters('pHYs'), 9],
   [ICCP, 65_536],
-  [chunkType('eXIf'), 65_536],
+  [fourLetters('eXIf'), 65_536],
 ]);
 
 /** A profile with its large tables is 1 or 2 MB. */
@@ -187,8 +188,4 @@ function isChunkType(type: number): boolean {
     if (letter < 0x61 || letter > 0x7a) return false;
   }
   return true;
-}
-
-function chunkType(name: string): number {
-  return Buffer.from(name, 'latin1').readUInt32BE(0);
 }

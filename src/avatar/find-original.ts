@@ -1,7 +1,7 @@
 import { AvatarError } from '../errors.ts';
 import { Deadline } from '../flow/deadline.ts';
 import type { Turn } from '../flow/fair-queue.ts';
-import type { Locator, Original, Originals, Renderer } from './ports.ts';
+import type { Found, Locator, Original, Originals, Renderer } from './ports.ts';
 import type { AvatarRequest } from './request.ts';
 import type { Stages } from './stages.ts';
 
@@ -86,7 +86,7 @@ async function read(
   { originals, renderer }: FindingParts,
   keys: readonly string[],
   { knownTag, turn, dueAt, signal, patienceMs }: FindingOptions,
-): Promise<Original | 'unchanged' | undefined> {
+): Promise<Found> {
   // Where there is a copy there may be nothing to render: those only take turns at the reads.
   using _place = knownTag === undefined ? renderer.reserve(turn, dueAt) : undefined;
   return await originals.read(keys, { turn, signal, ifNoneMatch: knownTag, patienceMs });

@@ -57,6 +57,9 @@ export type Original = {
   readonly done?: () => void;
 };
 
+/** What reading gives: undefined for what is not there, 'unchanged' where it was asked for. */
+export type Found = Original | 'unchanged' | undefined;
+
 export type ReadOptions = {
   readonly signal: AbortSignal;
   /** The entity tag of a copy somebody has: the store answers 'unchanged' when it still holds. */
@@ -76,7 +79,7 @@ export interface Originals {
    * @returns undefined when there is none
    * @throws AvatarError `originals_*` or `original_too_large`
    */
-  read(keys: readonly string[], options: ReadOptions): Promise<Original | 'unchanged' | undefined>;
+  read(keys: readonly string[], options: ReadOptions): Promise<Found>;
 }
 
 /** One place of them. */
@@ -88,7 +91,7 @@ export interface OriginalStore {
    * @returns undefined when there is no such object
    * @throws AvatarError `originals_*` or `original_too_large`
    */
-  read(key: string, options: ReadOptions): Promise<Original | 'unchanged' | undefined>;
+  read(key: string, options: ReadOptions): Promise<Found>;
   /** Resolves when the store can be reached with what is configured; else throws as `read` does. */
   probe(signal: AbortSignal): Promise<void>;
   close(): void;

@@ -21,6 +21,9 @@ export type AvatarRequest = {
   readonly extension: Extension;
 };
 
+/** What of a request names a picture, whatever its size and format. */
+export type AvatarName = Pick<AvatarRequest, 'host' | 'user' | 'id'>;
+
 /** An address that is well-formed but cannot be anybody's, whoever is asked. */
 export type NobodysRequest = {
   readonly nobodys: true;

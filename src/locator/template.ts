@@ -4,11 +4,8 @@
  * nothing a client sends can reach a key outside the scheme.
  */
 import type { Locator } from '../avatar/ports.ts';
-import type { AvatarRequest } from '../avatar/request.ts';
+import type { AvatarName } from '../avatar/request.ts';
 import { hasPlainSegments } from '../keys.ts';
-
-/** What of a request its keys are made of. */
-export type AvatarName = Pick<AvatarRequest, 'host' | 'user' | 'id'>;
 
 const PLACEHOLDERS = {
   host: (request) => request.host,

@@ -2,7 +2,7 @@
 import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, open, opendir, realpath } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
-import type { Original, OriginalStore, ReadOptions } from '../avatar/ports.ts';
+import type { Found, OriginalStore, ReadOptions } from '../avatar/ports.ts';
 import { AvatarError } from '../errors.ts';
 import { orAbort } from '../flow/abort.ts';
 import { hasPlainSegments } from '../keys.ts';
@@ -31,7 +31,7 @@ export function createFolderStore(settings: FolderSettings): OriginalStore {
     segments: readonly string[],
     key: string,
     { signal, ifNoneMatch, claim }: ReadOptions,
-  ): Promise<Original | 'unchanged' | undefined> {
+  ): Promise<Found> {
     const root = await place.now();
     const target = await realpath(join(root, ...segments));
     if (!isInside(root, target)) return undefined;

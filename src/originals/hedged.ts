@@ -1,4 +1,4 @@
-import type { Original, OriginalStore, ReadOptions } from '../avatar/ports.ts';
+import type { Found, OriginalStore, ReadOptions } from '../avatar/ports.ts';
 import { RecentTimes } from '../flow/recent-times.ts';
 
 /** What is slow: longer than this share of the last reads took. */
@@ -8,8 +8,6 @@ const LEAST_MS = 20;
 /** Second reads, as a share of all reads; a few may come together. */
 const SHARE = 0.03;
 const MOST_TOGETHER = 3;
-
-type Found = Original | 'unchanged' | undefined;
 
 /**
  * Begins a read a second time when it takes longer than nearly all did, and takes the answer that comes

@@ -1,4 +1,4 @@
-import type { Original, OriginalStore, ReadOptions } from '../avatar/ports.ts';
+import type { Found, OriginalStore, ReadOptions } from '../avatar/ports.ts';
 import { AvatarError } from '../errors.ts';
 
 /**
@@ -15,7 +15,7 @@ export async function readInTurn(
   keys: readonly string[],
   options: ReadOptions,
   onFallback: (store: OriginalStore, error: AvatarError) => void = () => undefined,
-): Promise<Original | 'unchanged' | undefined> {
+): Promise<Found> {
   const failures = new Map<OriginalStore, AvatarError>();
   for (const key of keys) {
     for (const store of stores) {

@@ -1,7 +1,7 @@
-import type { OriginalStore, ReadOptions } from '../avatar/ports.ts';
+import type { Found, OriginalStore, ReadOptions } from '../avatar/ports.ts';
 import { AvatarError } from '../errors.ts';
 import { Underway } from '../flow/underway.ts';
-import { type Found, type StoreEvents, TrackedStore } from './tracked.ts';
+import { type StoreEvents, TrackedStore } from './tracked.ts';
 
 export type OrderedSettings = {
   /** How long one store is waited for before another one is asked. */

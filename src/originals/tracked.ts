@@ -1,9 +1,7 @@
-import type { Original, OriginalStore, ReadOptions } from '../avatar/ports.ts';
+import type { Found, OriginalStore, ReadOptions } from '../avatar/ports.ts';
 import { AvatarError } from '../errors.ts';
 import type { Underway } from '../flow/underway.ts';
 import { Silence } from './silence.ts';
-
-export type Found = Original | 'unchanged' | undefined;
 
 /** What an operator is told of. */
 export type StoreEvents = {

@@ -1,6 +1,6 @@
 /** Where avatars are, by Discourse's own database: whose upload an address means, and its keys. */
 import type { Locator, Whereabouts } from '../../avatar/ports.ts';
-import type { AvatarRequest } from '../../avatar/request.ts';
+import type { AvatarName } from '../../avatar/request.ts';
 import { Answers } from './answers.ts';
 import { askableUpload, decide, MISSING } from './decide.ts';
 import { Directory, type DirectoryOptions } from './directory.ts';
@@ -32,9 +32,6 @@ export type DiscourseLocatorOptions = DirectoryLimits &
 
 /** What the database had to say of an upload: that it is the user's, that another is, and so on. */
 export type LookUpResult = 'found' | 'moved' | 'missing' | 'failed';
-
-/** What of a request names a picture, whatever its size and format. */
-export type AvatarName = Pick<AvatarRequest, 'host' | 'user' | 'id'>;
 
 export interface DiscourseLocator extends Locator {
   locate(request: AvatarName, signal: AbortSignal): Promise<Whereabouts>;

@@ -96,3 +96,9 @@ export class AvatarError extends Error {
     return error instanceof AvatarError ? error : new AvatarError('internal', { cause: error });
   }
 }
+
+/** What the system calls a failure: ENOENT, EACCES, …; undefined where it has no such name. */
+export function codeOf(thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error) || !('code' in thrown)) return undefined;
+  return typeof thrown.code === 'string' ? thrown.code : undefined;
+}

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { ConfigError } from './config/error.ts';
 import type { Listener } from './config/load.ts';
 import type { Variable } from './config/schema.ts';
+import { codeOf } from './errors.ts';
 
 /** Somebody else is there: today, perhaps the instance before this one. */
 export class PortTaken extends Error {
@@ -35,13 +36,9 @@ export async function listen(
       const port = `${variables.port}="${listener.port}"`;
       throw new PortTaken(`${port}: something else listens there already: ${cure}`);
     }
-    const reason = FOR_GOOD[code];
+    const reason = FOR_GOOD[code ?? ''];
     if (reason === undefined) throw error;
     const [part, allowed] = reason;
     throw new ConfigError([{ variable: variables[part], value: String(listener[part]), allowed }]);
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }

@@ -6,6 +6,7 @@
  */
 import { type FileHandle, open, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { codeOf } from '../errors.ts';
 import { csvRow } from './csv.ts';
 
 type State = {
@@ -239,7 +240,7 @@ async function onDisk<Result>(file: string, work: () => Promise<Result>): Promis
 }
 
 function isAbsence(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return codeOf(error) === 'ENOENT';
 }
 
 async function exists(file: string): Promise<boolean> {

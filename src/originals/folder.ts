@@ -3,7 +3,7 @@ import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, open, opendir, realpath } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import type { Found, OriginalStore, ReadOptions } from '../avatar/ports.ts';
-import { AvatarError } from '../errors.ts';
+import { AvatarError, codeOf } from '../errors.ts';
 import { orAbort } from '../flow/abort.ts';
 import { hasPlainSegments } from '../keys.ts';
 import { BlockMemory } from './block-memory.ts';
@@ -196,9 +196,4 @@ function explainFile(cause: unknown, folder: string, key: string): AvatarError {
     cause,
     retryAfterSeconds: 1,
   });
-}
-
-function codeOf(thrown: unknown): string | undefined {
-  if (!(thrown instanceof Error) || !('code' in thrown)) return undefined;
-  return typeof thrown.code === 'string' ? thrown.code : undefined;
 }

@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { AvatarError } from '../errors.ts';
 import { createS3Client, type S3Settings } from './client.ts';
-import { explainS3Failure, isRefusalOfS3 } from './faults.ts';
+import { explainS3Failure, isRefusalOfS3, member } from './faults.ts';
 import { createListGrant } from './list-grant.ts';
 import type { S3Place } from './place.ts';
 
@@ -81,13 +81,9 @@ function listen(client: S3Client): Heard {
 }
 
 function headerOf(response: unknown, name: string): string | undefined {
-  const headers: unknown = memberOf(response, 'headers');
-  const value = memberOf(headers, name);
+  const headers: unknown = member(response, 'headers');
+  const value = member(headers, name);
   return typeof value === 'string' ? value : undefined;
-}
-
-function memberOf(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
 }
 
 /** The beginnings of the SDK's names for where credentials were found, and what these are to people. */
@@ -110,7 +106,7 @@ async function identify(
 ): Promise<S3Identity | AvatarError> {
   try {
     const identity = await client.config.credentials();
-    const features = Object.keys(memberOf(identity, '$source') ?? {});
+    const features = Object.keys(member(identity, '$source') ?? {});
     const source = SOURCES.find(([start]) => features.some((each) => each.startsWith(start)));
     return {
       accessKeyId: identity.accessKeyId,

@@ -267,7 +267,8 @@ function fault(code: FaultCode, what: string, facts: Facts, cause?: unknown): Av
   });
 }
 
-function member(value: unknown, key: string): unknown {
+/** Of an error or reply of the SDK, whose types promise more than there is. */
+export function member(value: unknown, key: string): unknown {
   if (typeof value !== 'object' || value === null) return undefined;
   return Reflect.get(value, key);
 }

@@ -1,5 +1,5 @@
 /** What went wrong at the database, as an operator needs to read it. Pure. */
-import { AvatarError } from '../../errors.ts';
+import { AvatarError, codeOf } from '../../errors.ts';
 
 /** SQLSTATEs that only an operator can mend; clients need not come back soon. */
 const REMEDIES: Readonly<Record<string, string>> = {
@@ -35,8 +35,8 @@ export function directoryFault(site: string, error: unknown): AvatarError {
 
 /** The five characters PostgreSQL classifies its errors by; undefined for errors of the network. */
 export function sqlState(error: unknown): string | undefined {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
+  const code = codeOf(error);
+  return code !== undefined && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
 }
 
 /**

@@ -7,13 +7,12 @@ import { EXIT, type ExitCode } from './exit.ts';
 import { Journal } from './journal.ts';
 import { keysLeft, missingUnder } from './original.ts';
 import type { Output } from './output.ts';
-import { openParts, type Parts, RENDERED_WITHIN_MS } from './parts.ts';
+import { DEFAULT_RATE, openParts, type Parts, RENDERED_WITHIN_MS } from './parts.ts';
 import { count } from './progress.ts';
 import { openWalk, readSelection, SELECTION_OPTIONS, storesOf } from './selection.ts';
 import { goOnTour, PASSED_OVER, VISITED } from './tour.ts';
 
 const DEFAULT_FILE = 'avatar-audit.csv';
-const DEFAULT_RATE = 200;
 const HEAD = ['site', 'user', 'id', 'cause', 'detail', 'key'];
 /** Decoding is what is tested: the smaller, the faster. */
 const SIZE = 24;

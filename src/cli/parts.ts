@@ -28,6 +28,8 @@ export type Parts = {
 
 /** There is nobody waiting; only a picture that hangs its decoder should end by the clock. */
 export const RENDERED_WITHIN_MS = 60_000;
+/** Reads a second, where no other rate is asked for. */
+export const DEFAULT_RATE = 200;
 
 /** @param rate reads a second, of all stores together */
 export async function openParts(

@@ -13,12 +13,12 @@ import { EXIT, type ExitCode } from './exit.ts';
 import { Journal } from './journal.ts';
 import { keysLeft } from './original.ts';
 import type { Output } from './output.ts';
-import { openParts } from './parts.ts';
+import { DEFAULT_RATE, openParts } from './parts.ts';
 import { count } from './progress.ts';
 import { type NamedAvatar, type Published, Publisher } from './publishing.ts';
 import { openWalk, readSelection, SELECTION_OPTIONS, storesOf } from './selection.ts';
 import { goOnTour, PASSED_OVER, VISITED } from './tour.ts';
-import { checkWalk, DEFAULT_FILE, DEFAULT_RATE, readWishes, type Wishes } from './wishes.ts';
+import { checkWalk, DEFAULT_FILE, readWishes, type Wishes } from './wishes.ts';
 
 const WHAT_IS_PASSED_OVER =
   'were passed over: keys of no avatar or hidden by another, or hosts not served here';

@@ -5,10 +5,10 @@ import type { Config } from '../config/load.ts';
 import type { S3Address } from '../config/stores.ts';
 import type { Walk } from '../locator/walk.ts';
 import { UsageError, type Values } from './command.ts';
+import { DEFAULT_RATE } from './parts.ts';
 import { onlyHostOf } from './selection.ts';
 
 export const DEFAULT_FILE = 'avatar-publish.state';
-export const DEFAULT_RATE = 200;
 /** Served only where it may move. */
 const GIF = ['gif'] as const;
 

@@ -35,11 +35,6 @@ export class WriteBehind<Item extends Writable> {
     return this.#waiting.length + this.#running.size;
   }
 
-  /** Of all of them. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   /** @returns whether it will be written; returns at once, before anything is done */
   add(item: Item): boolean {
     const { most, mostBytes } = this.#limits;

@@ -71,8 +71,7 @@ it('turns away what is too much, in number or in bytes, until there is room', as
   await turn();
   small.finish('a');
   await turn();
-  expect(small.queue.bytes).toBe(0);
-  expect(small.queue.add(item('b', 5))).toBe(true);
+  expect(small.queue.add(item('b', 10))).toBe(true);
 });
 
 it('writes what is left before it closes, and takes nothing more', async () => {

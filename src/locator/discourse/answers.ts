@@ -28,10 +28,6 @@ export class Answers<T> {
     this.#held = new LRUCache({ max: options.max });
   }
 
-  get size(): number {
-    return this.#held.size;
-  }
-
   /**
    * The answer held, or that of `ask`, which is called once for all who wait for the same question.
    *

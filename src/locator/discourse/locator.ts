@@ -18,14 +18,10 @@ export type SharedKeyRules = Pick<KeyRules, 'localPrefix' | 'storePrefixes' | 'b
 export type DiscourseLocatorOptions = DirectoryLimits &
   SharedKeyRules & {
     readonly sites: Sites;
-    /** Answers held, of all sites together; each takes up to 0.8 kB. */
-    readonly maxAnswers?: number;
     /** How long an avatar found is believed to be the user's. */
-    readonly positiveMs?: number;
+    readonly positiveMs: number;
     /** How long it is believed that there is none. */
-    readonly negativeMs?: number;
-    /** How much longer an avatar found is believed while the database cannot be asked. */
-    readonly staleMs?: number;
+    readonly negativeMs: number;
     /** Told of each question that was put to a database. */
     readonly onLookUp?: (result: LookUpResult) => void;
   };
@@ -52,13 +48,15 @@ export interface DiscourseLocator extends Locator {
  * and instances that differ about it send clients round in circles. Enough for the questions of a crowd.
  */
 const MOVED_MS = 1000;
+/** How much longer an avatar found is believed while the database cannot be asked. */
+const STALE_MS = 86_400_000;
+/** Answers held, of all sites together; each takes up to 0.8 kB. */
+const MOST_ANSWERS = 20_000;
 
 export type OpenSite = Site & { readonly directory: Directory; readonly rules: KeyRules };
 
 export function createDiscourseLocator(options: DiscourseLocatorOptions): DiscourseLocator {
-  const positiveMs = options.positiveMs ?? 300_000;
-  const negativeMs = options.negativeMs ?? 30_000;
-  const staleMs = options.staleMs ?? 86_400_000;
+  const { positiveMs, negativeMs } = options;
   const openDefault = openSite(options.sites.default, options);
   const open: Sites<OpenSite> = {
     sites: options.sites.sites.map((site) =>
@@ -68,11 +66,11 @@ export function createDiscourseLocator(options: DiscourseLocatorOptions): Discou
   };
   const freshMs = { at: positiveMs, moved: MOVED_MS, missing: negativeMs } as const;
   const answers = new Answers<Whereabouts>({
-    max: options.maxAnswers ?? 20_000,
+    max: MOST_ANSWERS,
     freshMs: ({ kind }) => freshMs[kind],
     // A missing avatar is not given longer: whoever got it since would be shown without for as long
     // as CDNs keep that answer, while a 503 is tried again.
-    staleMs: ({ kind }) => (kind === 'missing' ? 0 : staleMs),
+    staleMs: ({ kind }) => (kind === 'missing' ? 0 : STALE_MS),
   });
   const sizes = new Answers<readonly number[]>({
     max: options.sites.sites.length,

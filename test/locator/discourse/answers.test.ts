@@ -65,7 +65,7 @@ describe('answers', () => {
     answers.forget('a', (answer) => answer === 'yes');
     expect(await answers.get('a', signal, answering('other'))).toBe('other');
     answers.forget('unheard of', () => true);
-    expect(answers.size).toBe(1);
+    expect(await answers.get('a', signal, failing)).toBe('other');
   });
 
   it('are asked for once, however many wait', async () => {
@@ -100,7 +100,6 @@ describe('answers', () => {
     await answers.get('b', signal, answering('b'));
     await answers.get('a', signal, failing);
     await answers.get('c', signal, answering('c'));
-    expect(answers.size).toBe(2);
     expect(await answers.get('a', signal, failing)).toBe('a');
     await expect(answers.get('b', signal, failing)).rejects.toThrow('down');
   });

@@ -55,7 +55,12 @@ afterAll(async () => {
 });
 
 function openLocator(options: Partial<DiscourseLocatorOptions> = {}): DiscourseLocator {
-  const locator = createDiscourseLocator({ sites: singleSite(server.url('forum')), ...options });
+  const locator = createDiscourseLocator({
+    sites: singleSite(server.url('forum')),
+    positiveMs: 300_000,
+    negativeMs: 30_000,
+    ...options,
+  });
   open.push(locator);
   return locator;
 }

@@ -31,6 +31,8 @@ function openLocator(options: Partial<DiscourseLocatorOptions> = {}) {
   const faults: AvatarError[] = [];
   const locator = createDiscourseLocator({
     sites: singleSite(server.url('forum')),
+    positiveMs: 300_000,
+    negativeMs: 30_000,
     connectTimeoutMs: 300,
     statementTimeoutMs: 300,
     cooldownMs: 50,

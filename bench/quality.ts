@@ -15,7 +15,7 @@ import { type Report, renderReport } from './support/table.ts';
 
 const DOCS = join(import.meta.dirname, '..', 'docs');
 
-export async function quality(context: BenchContext): Promise<Report> {
+async function quality(context: BenchContext): Promise<Report> {
   const { workshop, say } = context;
   const references = await openReferences(context);
   const { magick, folder, pictures } = references;

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export type FindKind =
+type FindKind =
   /** The process that listens has ended, or does not answer any more. */
   | 'service-down'
   /** A renderer died over it, or it was put into quarantine. */

@@ -14,7 +14,7 @@ export type Asked = {
   readonly existsFor: number;
 };
 
-export type Filling = {
+type Filling = {
   /** Of each place, as the caches have it. */
   readonly capacity: number;
   readonly ttlSeconds: number;

@@ -31,7 +31,7 @@ export function parseSizes(text: string): { size: number; share: number }[] {
   return sizes.map(({ size, part }) => ({ size, share: part / all }));
 }
 
-export type ScenarioChoices = {
+type ScenarioChoices = {
   readonly users: number;
   readonly dailyActive: number;
   readonly sizes?: ReadonlyArray<{ readonly size: number; readonly share: number }> | undefined;

@@ -108,7 +108,7 @@ export function planOf(
 }
 
 /** Each gigabyte at the price of the tier it falls into. */
-export function tiered(gigabytes: number, tiers: Prices['cloudfront']['perGigabyte']): number {
+function tiered(gigabytes: number, tiers: Prices['cloudfront']['perGigabyte']): number {
   let [cost, from] = [0, 0];
   for (const { upToTerabytes, price } of tiers) {
     const to = upToTerabytes === null ? Infinity : upToTerabytes * 1000;

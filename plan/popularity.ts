@@ -3,7 +3,7 @@
  * millions only a sample is simulated, each standing for a stratum of neighbours in rank.
  */
 
-export type Stratum = {
+type Stratum = {
   /** How many avatars it stands for. */
   readonly avatars: number;
   /** The share of all views that one of them gets. */

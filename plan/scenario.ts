@@ -38,7 +38,7 @@ export type CacheTier = {
   readonly ttlSeconds: number;
 };
 
-export type InstanceKind = {
+type InstanceKind = {
   readonly memoryBytes: number;
   readonly cores: number;
   /** CPU of it that may be used at the busiest hour. */

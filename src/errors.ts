@@ -57,7 +57,7 @@ export const FAULTS = {
 
 export type FaultCode = keyof typeof FAULTS;
 
-export type AvatarErrorOptions = {
+type AvatarErrorOptions = {
   /** For the log: what exactly happened, and how an operator mends it. */
   readonly detail?: string;
   readonly cause?: unknown;

@@ -30,7 +30,7 @@ export type Forum = {
   close(): Promise<void>;
 };
 
-export type LookUpCounter = { lookedUp(result: LookUpResult): void };
+type LookUpCounter = { lookedUp(result: LookUpResult): void };
 
 /** @param counter told of each question to the forum's database */
 export async function openForum(

@@ -16,7 +16,7 @@ const SPARE_SOCKETS = 8;
 
 type Limits = Pick<Config, 'maxOriginalBytes' | 'fetches' | 'deadlineMs'>;
 
-export type StoresOptions = {
+type StoresOptions = {
   /** Where originals are read to. */
   readonly memory?: BlockMemory;
   readonly onRegionLearned?: (bucket: string, region: string) => void;

@@ -13,7 +13,7 @@ export type BenchContext = {
   readonly say: (progress: string) => void;
 };
 
-export type Bench = (context: BenchContext) => Promise<Report>;
+type Bench = (context: BenchContext) => Promise<Report>;
 
 export function isQuick(): boolean {
   return process.argv.includes('--quick');

@@ -37,7 +37,7 @@ const LONGEST_SECONDS = 300;
 /** At a fixed rate: as many as the rate needs. */
 const MOST_CONNECTIONS = 10_000;
 
-export async function generate(workshop: Workshop, plan: Plan, core?: number): Promise<Reply[]> {
+async function generate(workshop: Workshop, plan: Plan, core?: number): Promise<Reply[]> {
   const name = join(workshop.folder, `load-${randomUUID()}`);
   writeFileSync(`${name}.plan`, JSON.stringify(plan));
   const running = workshop.start(process.execPath, [GENERATOR, `${name}.plan`, `${name}.replies`], {
@@ -75,7 +75,7 @@ export async function openLoop(
   return await generate(workshop, { ...options, connections: MOST_CONNECTIONS });
 }
 
-export type Hammering = {
+type Hammering = {
   readonly url: string;
   readonly connections: number;
   readonly seconds: number;

@@ -10,7 +10,7 @@ const COVER = '-auto-orient -gravity center -background transparent';
 
 const run = promisify(execFile);
 
-export type Square = {
+type Square = {
   readonly from: string;
   readonly to: string;
   readonly size: number;

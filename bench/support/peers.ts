@@ -29,7 +29,7 @@ export async function startBare(
   return await started(workshop.start(process.execPath, args, { core }), port, '/');
 }
 
-export type NginxSite = {
+type NginxSite = {
   readonly workers: number;
   readonly core?: number | undefined;
   /** Inside `http {}`, before the server. */

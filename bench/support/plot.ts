@@ -7,7 +7,7 @@ const STYLE =
   '@media(prefers-color-scheme:dark){text{fill:#bbb}}</style>';
 const COLOURS = ['#3b7dd8', '#e08a1e', '#3a9e5c', '#b5477d', '#7a62c9', '#888888'];
 
-export type Bar = { readonly label: string; readonly value: number };
+type Bar = { readonly label: string; readonly value: number };
 
 /** The first bar is ours and has its own colour. */
 export function barPlot(title: string, bars: readonly Bar[]): string {
@@ -32,7 +32,7 @@ export type Line = {
   readonly points: ReadonlyArray<readonly [number, number]>;
 };
 
-export type Axes = { readonly x: string; readonly y: string };
+type Axes = { readonly x: string; readonly y: string };
 
 export function linePlot(title: string, axes: Axes, lines: readonly Line[]): string {
   const [left, top, width, height] = [64, 40, WIDTH - 230, 220];

@@ -20,14 +20,14 @@ export const PLAIN = "sharp's plain PNG";
 export const MAGICK = 'ImageMagick as Discourse, format kept';
 export const MAGICK_PNG = 'ImageMagick as Discourse, PNG';
 
-export type Made = {
+type Made = {
   readonly bytes: Buffer;
   /** Of each round. */
   readonly cpuMs: readonly number[];
 };
 
 /** Makes one variant; undefined when it cannot. */
-export type Contestant = (picture: CorpusPicture, size: number) => Promise<Made | undefined>;
+type Contestant = (picture: CorpusPicture, size: number) => Promise<Made | undefined>;
 
 /** @param sample a picture's name, of a format that all of them read */
 export async function startContestants(

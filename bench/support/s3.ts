@@ -5,7 +5,7 @@ import type { Miss } from './misses.ts';
 import { type Service, startService } from './service.ts';
 import type { Workshop } from './workshop.ts';
 
-export type FilledS3 = {
+type FilledS3 = {
   readonly kind: string;
   readonly service: Service;
   readonly stop: () => Promise<void>;

@@ -20,7 +20,7 @@ export type Service = Running & {
   readonly metric: (name: string, label?: string) => Promise<number>;
 };
 
-export type ServiceOptions = {
+type ServiceOptions = {
   readonly env?: Readonly<Record<string, string>>;
   readonly core?: number | undefined;
   /** Modules loaded into the HTTP process before the service. */

@@ -87,7 +87,7 @@ export function number(value: number): string {
   return value.toLocaleString('en', { maximumFractionDigits: Math.min(3, decimals) });
 }
 
-export function percent(share: number): string {
+function percent(share: number): string {
   return `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
 }
 

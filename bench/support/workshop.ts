@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { processTree } from './cpu.ts';
 import { findProgram } from '../../test/support/programs.ts';
 
-export type StartOptions = {
+type StartOptions = {
   readonly env?: Readonly<Record<string, string>>;
   readonly stdio?: StdioOptions;
   /** The core it may use, where `taskset` is installed; by default all. */

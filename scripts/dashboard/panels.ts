@@ -1,6 +1,6 @@
 /** What the dashboard shows. How that is put for Grafana is `model.ts`. */
 
-export type Query = {
+type Query = {
   readonly expr: string;
   /** Grafana's own template, `{{outcome}}`, or a plain name. */
   readonly legend: string;

@@ -5,13 +5,13 @@ import type { Found, Locator, Original, Originals, Renderer } from './ports.ts';
 import type { AvatarRequest } from './request.ts';
 import type { Stages } from './stages.ts';
 
-export type FindingParts = {
+type FindingParts = {
   readonly locator: Locator;
   readonly originals: Originals;
   readonly renderer: Pick<Renderer, 'reserve'>;
 };
 
-export type FindingOptions = {
+type FindingOptions = {
   /** The entity tag of the original that a copy was made from, if there is a copy. */
   readonly knownTag: string | undefined;
   /** In whose turn a read waits, and a render would. */

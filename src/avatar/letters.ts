@@ -6,13 +6,13 @@ import { type LetterRequest, letterTag } from './letter.ts';
 import type { LetterJob, Renderer, Variant, VariantCache } from './ports.ts';
 import { Stages, type WorkObserver } from './stages.ts';
 
-export type LettersParts = {
+type LettersParts = {
   readonly renderer: Renderer;
   readonly variants: VariantCache;
   readonly observer: WorkObserver;
 };
 
-export type LettersRules = {
+type LettersRules = {
   /** Of the drawing: fonts, shapes, encoder. Raised whenever the bytes of any letter change. */
   readonly version: number;
   readonly deadlineMs: number;

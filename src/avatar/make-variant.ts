@@ -12,7 +12,7 @@ export type VariantParts = {
   readonly renderer: Renderer;
 };
 
-export type VariantWanted = {
+type VariantWanted = {
   readonly turn: Turn;
   readonly request: { readonly size: number };
   readonly format: AskedFormat;

@@ -10,7 +10,7 @@ import {
 } from './formats.ts';
 import type { InspectedOriginal, Renderer, RenderJob } from './ports.ts';
 
-export type Rendition = {
+type Rendition = {
   readonly bytes: Buffer;
   readonly format: Format;
   /** A still for want of time, where another try may bring all that moves. */

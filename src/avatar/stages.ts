@@ -1,10 +1,10 @@
 /** The stages of a miss, in the order of its way. A letter has the last two alone. */
 export const STAGES = ['shared', 'locate', 'read', 'inspect', 'wait', 'render'] as const;
 
-export type Stage = (typeof STAGES)[number];
+type Stage = (typeof STAGES)[number];
 
 /** On the clock of `performance.now()`. */
-export type StageTime = {
+type StageTime = {
   readonly stage: Stage;
   readonly startedAt: number;
   readonly endedAt: number;

@@ -8,7 +8,7 @@ import { EXIT, type ExitCode } from './exit.ts';
 import { JournalError } from './journal.ts';
 import { Output, type Stream } from './output.ts';
 
-export type Surroundings = {
+type Surroundings = {
   readonly variables: Readonly<Record<string, string | undefined>>;
   readonly results: Stream;
   readonly remarks: Stream;

@@ -27,7 +27,7 @@ export class JournalError extends Error {
 const COMMIT_EVERY_MS = 2000;
 const COMMIT_EVERY_STEPS = 200;
 
-export type JournalOptions = {
+type JournalOptions = {
   /** Where the state is kept. */
   readonly file: string;
   /** Names what is walked and how. */

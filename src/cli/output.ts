@@ -1,6 +1,6 @@
 /** What a command says: text for people, or with `--json` a JSON object a line for programs. */
 
-export type Facts = { readonly event: string } & Readonly<Record<string, unknown>>;
+type Facts = { readonly event: string } & Readonly<Record<string, unknown>>;
 
 /** A stream to somebody. */
 export type Stream = {

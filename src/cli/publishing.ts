@@ -16,11 +16,11 @@ import type { VariantStore } from '../variants/store.ts';
 import { missingUnder } from './original.ts';
 import { type Parts, RENDERED_WITHIN_MS } from './parts.ts';
 
-export type PublishingParts = Pick<Parts, 'originals' | 'vectors' | 'inspector' | 'renderer'> & {
+type PublishingParts = Pick<Parts, 'originals' | 'vectors' | 'inspector' | 'renderer'> & {
   readonly store: VariantStore;
 };
 
-export type PublishingRules = SharingRules & {
+type PublishingRules = SharingRules & {
   /** What is to be made: that of `.png` addresses, and formats with an extension of their own. */
   readonly formats: readonly AskedFormat[];
 };

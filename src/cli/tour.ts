@@ -7,7 +7,7 @@ import type { Journal } from './journal.ts';
 import type { Output } from './output.ts';
 import { count, Progress } from './progress.ts';
 
-export type Tour<Done> = {
+type Tour<Done> = {
   readonly walk: Walk;
   readonly journal: Journal;
   readonly output: Output;

@@ -18,7 +18,7 @@ import {
 import { type Environment, EnvironmentSchema } from './schema.ts';
 import { parseStores, parseVariantStore, type S3Address, type StoreAddress } from './stores.ts';
 
-export type LocatorConfig =
+type LocatorConfig =
   | { readonly kind: 'template'; readonly templates: readonly KeyTemplate[] }
   | {
       readonly kind: 'discourse';
@@ -29,7 +29,7 @@ export type LocatorConfig =
     };
 
 /** Ascending; or any size; or nothing was said. */
-export type ListedSizes = readonly number[] | 'any' | undefined;
+type ListedSizes = readonly number[] | 'any' | undefined;
 
 export type Listener = { readonly host: string; readonly port: number };
 

@@ -15,7 +15,7 @@ export type S3Address = {
   readonly dualstack: boolean;
 };
 
-export type FolderAddress = { readonly kind: 'folder'; readonly directory: string };
+type FolderAddress = { readonly kind: 'folder'; readonly directory: string };
 
 export type StoreAddress = S3Address | FolderAddress;
 

@@ -1,4 +1,4 @@
-export type CircuitBreakerSettings = {
+type CircuitBreakerSettings = {
   /** So many failures in a row, and it is left alone. */
   readonly failures: number;
   /** For how long, before one request tries it again. */

@@ -7,7 +7,7 @@ export type WriteBehindLimits = {
 };
 
 /** What is to be written, by somebody for whom nobody waits. */
-export type Writable = { readonly bytes: number };
+type Writable = { readonly bytes: number };
 
 /** Writes things later, in their order and a few at once, and holds no more of them than is allowed. */
 export class WriteBehind<Item extends Writable> {

@@ -19,7 +19,7 @@ export type Outcome = {
 };
 
 /** What a picture shows. */
-export type Picture = 'avatar' | 'letter' | 'blank';
+type Picture = 'avatar' | 'letter' | 'blank';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -45,7 +45,7 @@ export type RequestCounter = {
   readonly sentBytes: Record<VariantFormat, number>;
 };
 
-export type HitCounts = { whole: number; unchanged: number };
+type HitCounts = { whole: number; unchanged: number };
 
 /** A request with its reply, as it is traced. */
 export type FinishedRequest = {
@@ -65,7 +65,7 @@ export type FinishedRequest = {
 export type RequestTracer = { finished(request: FinishedRequest): void };
 
 /** Takes finished lines of the log, each with its line break. */
-export type Lines = { add(line: string): void };
+type Lines = { add(line: string): void };
 
 /** Methods that are not for avatars. */
 const OTHER: Outcome = { name: 'other' };

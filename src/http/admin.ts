@@ -6,7 +6,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
 import { type GalleryOptions, galleryRoutes } from './gallery.ts';
 
-export type AdminOptions = {
+type AdminOptions = {
   readonly registry: Registry;
   readonly gallery: GalleryOptions;
 };

@@ -11,7 +11,7 @@ import type { HitPath } from './hits.ts';
 import type { Negotiation } from './negotiation.ts';
 import { departureOf, pathAfter, sendPicture, sendStandIn, writeReply } from './pictures.ts';
 
-export type AvatarRoutesOptions = {
+type AvatarRoutesOptions = {
   readonly pipeline: Pipeline;
   readonly grammar: AddressGrammar;
   readonly headers: PictureHeaders;

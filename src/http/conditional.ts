@@ -2,7 +2,7 @@
 import { parseHttpDate } from './http-date.ts';
 
 /** `*`, or the opaque parts of the tags listed. */
-export type IfNoneMatch = '*' | readonly string[];
+type IfNoneMatch = '*' | readonly string[];
 
 /** One tag of the list, weak or strong; opaque-tag as section 8.8.3 has it. */
 const ENTITY_TAG = /(?:W\/)?"(?<opaque>[\x21\x23-\x7E\x80-\xFF]*)"/g;
@@ -20,7 +20,7 @@ export function parseIfNoneMatch(header: string | undefined): IfNoneMatch {
   return tags;
 }
 
-export type Validators = {
+type Validators = {
   readonly etag: string;
   /** Undefined where no date can be relied upon. */
   readonly lastModified?: Date;

@@ -3,7 +3,7 @@ import type { WhyElsewhere } from '../avatar/answer.ts';
 import { mediaType } from '../avatar/formats.ts';
 import type { Variant } from '../avatar/ports.ts';
 
-export const CACHE_CONTROL = {
+const CACHE_CONTROL = {
   /** The address names an upload, which never changes. */
   variant: 'public, max-age=31536000, immutable',
   /**

@@ -3,19 +3,19 @@ import type { FastifyPluginCallback } from 'fastify';
 import { AvatarError } from '../errors.ts';
 import { sendProblem } from './problems.ts';
 
-export type Readiness = {
+type Readiness = {
   /** @throws AvatarError why no new requests should come here */
   check(): Promise<void>;
   /** @throws AvatarError why they should not, were there nobody else to take them */
   checkServing(): Promise<void>;
 };
 
-export type Liveness = {
+type Liveness = {
   /** @throws AvatarError why this process should be replaced */
   check(): void;
 };
 
-export type HealthRoutesOptions = { readonly readiness: Readiness; readonly liveness: Liveness };
+type HealthRoutesOptions = { readonly readiness: Readiness; readonly liveness: Liveness };
 
 export const healthRoutes: FastifyPluginCallback<HealthRoutesOptions> = (
   app,

@@ -29,7 +29,7 @@ export type HitLine = (
 ) => void;
 
 /** What was sent: under which key it is in memory, and what it shows. */
-export type Sent = { readonly key: string; readonly picture: HitPicture };
+type Sent = { readonly key: string; readonly picture: HitPicture };
 
 type Known = {
   /** One for all, or by what the client wishes for. */

@@ -7,7 +7,7 @@ import { clientOf } from './client.ts';
 import type { HitPath } from './hits.ts';
 import { departureOf, pathAfter, sendPicture } from './pictures.ts';
 
-export type LetterRoutesOptions = {
+type LetterRoutesOptions = {
   readonly letters: Letters;
   readonly headers: PictureHeaders;
   readonly hits: HitPath;

@@ -28,7 +28,7 @@ export const LIMITS = {
 } as const;
 
 /** What tells whether this instance is about to leave. */
-export type Draining = { readonly isDraining: boolean };
+type Draining = { readonly isDraining: boolean };
 
 export type Limits = {
   readonly [Name in keyof typeof LIMITS]: (typeof LIMITS)[Name] extends boolean ? boolean : number;
@@ -67,7 +67,7 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 }
 
-export type ServerOptions = {
+type ServerOptions = {
   readonly hits: HitPath;
   readonly log: AccessLog;
   readonly draining: Draining;

@@ -4,7 +4,7 @@
  */
 import type { OriginalFormat } from '../avatar/formats.ts';
 
-export type Identity =
+type Identity =
   | { readonly kind: 'served'; readonly format: OriginalFormat }
   /** An image of a format that is never decoded here. */
   | { readonly kind: 'unsupported'; readonly name: string }

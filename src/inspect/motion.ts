@@ -13,7 +13,7 @@ const MOST_PIXELS = 40e6;
 const BYTES_PER_PIXEL = 12;
 const SCALED_BYTES = 60e6;
 
-export type Frames = {
+type Frames = {
   readonly count: number;
   readonly canvas: Dimensions;
   /** Of all frames, as they declare it. */

@@ -10,7 +10,7 @@ import { type Outline, boxOf } from './outline.ts';
 import { coverage } from './raster.ts';
 import { silhouette } from './silhouette.ts';
 
-export type LetterOrder = {
+type LetterOrder = {
   /** One grapheme cluster, as `letterOf` gives it; '' for the silhouette. */
   readonly letter: string;
   readonly colour: Rgb;

@@ -3,7 +3,7 @@
 /** One polygon a contour: x0, y0, x1, y1, … Filled by the non-zero rule. */
 export type Outline = readonly Float32Array[];
 
-export type Box = {
+type Box = {
   readonly left: number;
   readonly top: number;
   readonly right: number;

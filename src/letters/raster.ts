@@ -2,7 +2,7 @@
 import type { Outline } from './outline.ts';
 
 /** Where the em square goes: pixel = unit × scale + offset. */
-export type Placement = { readonly scale: number; readonly x: number; readonly y: number };
+type Placement = { readonly scale: number; readonly x: number; readonly y: number };
 
 // Rows are sampled so often from top to bottom, and measured exactly from left to right: the
 // steps of a nearly horizontal edge are then 1/16 of the contrast, below what an eye sees.

@@ -17,7 +17,7 @@ const VALUES = {
   version: '\\d{1,9}',
 } as const;
 
-export type TemplateWalkOptions = {
+type TemplateWalkOptions = {
   readonly templates: readonly KeyTemplate[];
   readonly listings: readonly Listing[];
   readonly selection: Selection;

@@ -21,7 +21,7 @@ export type CurrentAvatar = {
 };
 
 /** An avatar is met under each of its keys that has an object, though requests get but the first. */
-export type Meeting = {
+type Meeting = {
   /** The one it is now met under. */
   readonly key: string;
   /** Those before it by which the walk meets the same avatar. */

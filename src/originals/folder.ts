@@ -8,7 +8,7 @@ import { orAbort } from '../flow/abort.ts';
 import { hasPlainSegments } from '../keys.ts';
 import { BlockMemory } from './block-memory.ts';
 
-export type FolderSettings = {
+type FolderSettings = {
   readonly directory: string;
   /** Larger files are refused before a byte of them is read. */
   readonly maxBytes: number;

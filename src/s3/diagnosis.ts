@@ -25,7 +25,7 @@ export type S3Diagnosis = {
   readonly acceleration: 'Enabled' | 'Suspended' | 'never enabled' | AvatarError | undefined;
 };
 
-export type S3Identity = {
+type S3Identity = {
   readonly accessKeyId: string;
   /** `the environment`, … */
   readonly source: string;

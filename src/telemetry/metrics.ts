@@ -12,7 +12,7 @@ import { RequestMetrics } from './request-metrics.ts';
 import { StoreMetrics } from './store-metrics.ts';
 
 /** Numbers that are asked for when somebody scrapes. */
-export type Readings = {
+type Readings = {
   readonly cacheBytes: () => number;
   readonly cacheEntries: () => number;
   readonly readsRunning: () => number;
@@ -27,7 +27,7 @@ export type Readings = {
 };
 
 /** What does not change while the service runs. */
-export type Limits = {
+type Limits = {
   readonly version: string;
   readonly renders: number;
   readonly fetches: number;

@@ -20,7 +20,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Stages } from '../avatar/stages.ts';
 import type { FinishedRequest, RequestTracer } from '../http/access-log.ts';
 
-export type TracingOptions = {
+type TracingOptions = {
   readonly version: string;
   /** Told why spans were lost. */
   readonly onError: (error: unknown) => void;

@@ -4,7 +4,7 @@ import type { Variant, VariantCache } from '../avatar/ports.ts';
 /** What a cached variant costs besides its bytes: key, tag, objects, prepared headers. */
 export const VARIANT_OVERHEAD_BYTES = 1024;
 
-export type MemoryVariants = VariantCache & { readonly bytes: number; readonly count: number };
+type MemoryVariants = VariantCache & { readonly bytes: number; readonly count: number };
 
 /** Finished variants in memory, the least recently asked for leaving first; bounded by bytes. */
 export function createMemoryVariants(maxBytes: number): MemoryVariants {

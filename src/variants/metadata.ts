@@ -9,13 +9,13 @@ import type { SharedVariant } from '../avatar/ports.ts';
 /** No avatar is larger: a square of 1000 pixels of noise, with transparency, is 4 MB as PNG. */
 export const LARGEST_VARIANT_BYTES = 8 * 1024 * 1024;
 
-export type StoredHeaders = {
+type StoredHeaders = {
   readonly contentType: string | undefined;
   readonly contentLength: number | undefined;
   readonly metadata: Readonly<Record<string, string>> | undefined;
 };
 
-export type Declared = Omit<SharedVariant, 'bytes'> & { readonly digest: string };
+type Declared = Omit<SharedVariant, 'bytes'> & { readonly digest: string };
 
 const ETAG = 'avatar-etag';
 const ASKED = 'avatar-asked';

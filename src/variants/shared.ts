@@ -11,12 +11,12 @@ import type { VariantStore } from './store.ts';
  * Of a look-up: `hit`, `unverified` and `stale` as the pipeline has it; nothing there; something of no
  * use there; the store failed; the store was not asked, because it rests or because too many ask.
  */
-export type SharedResult = SharedUse | 'miss' | 'unusable' | 'failed' | 'skipped';
+type SharedResult = SharedUse | 'miss' | 'unusable' | 'failed' | 'skipped';
 
 /** Of a write; a conflict is somebody else's write, and dropped what found no room to wait. */
-export type SharedWriteResult = 'stored' | 'conflict' | 'failed' | 'dropped';
+type SharedWriteResult = 'stored' | 'conflict' | 'failed' | 'dropped';
 
-export type SharedStoreSettings = {
+type SharedStoreSettings = {
   /** How many reads run at once. */
   readonly reads: number;
   /** A store that takes longer is as good as none. */

@@ -1,13 +1,13 @@
 import type { SharedVariant, StoredVariant } from '../avatar/ports.ts';
 
-export type PutOptions = {
+type PutOptions = {
   /** The version to replace; default: only where there is nothing yet. */
   readonly instead?: string | undefined;
   readonly signal: AbortSignal;
 };
 
 /** A copy without its bytes. */
-export type StoredDescription = {
+type StoredDescription = {
   readonly variant: Omit<SharedVariant, 'bytes'> | undefined;
   readonly version: string;
 };

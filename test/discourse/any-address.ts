@@ -6,7 +6,7 @@ import * as fc from 'fast-check';
 import { colourOf as letterColourOf } from '../../src/letters/letter.ts';
 import { avatar, BLANK, type Expected, near, TEN_MINUTES } from './fixture.ts';
 
-export type Parts = {
+type Parts = {
   readonly host: string;
   /** As it stands in the address, like all of them. */
   readonly user: string;
@@ -24,7 +24,7 @@ export type People = Readonly<
   >
 >;
 
-export type Outcome = {
+type Outcome = {
   readonly kind: 'none' | 'nobody' | 'avatar';
   /** How often the client is sent on before. */
   readonly redirects: number;

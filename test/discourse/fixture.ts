@@ -15,7 +15,7 @@ export const CDN = 'https://cdn.example.org';
 
 export type Reply = Awaited<ReturnType<TestApp['server']['inject']>>;
 
-export type Forum = {
+type Forum = {
   readonly postgres: PostgresServer;
   readonly s3: TestS3;
   readonly bucket: string;

@@ -3,7 +3,7 @@ import { drawLetter } from '../../src/letters/draw.ts';
 import { type Rgb, letterOf } from '../../src/letters/letter.ts';
 
 /** Dark, so that the least ink shows in the red channel. */
-export const DARK: Rgb = [0, 60, 120];
+const DARK: Rgb = [0, 60, 120];
 
 export type Ink = {
   readonly left: number;

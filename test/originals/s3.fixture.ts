@@ -3,7 +3,7 @@ import type { OriginalStore } from '../../src/avatar/ports.ts';
 import { createS3Store, type S3OriginalsSettings } from '../../src/originals/s3.ts';
 import { connectS3, type TestS3 } from '../support/s3-server.ts';
 
-export type S3Fixture = {
+type S3Fixture = {
   readonly s3: TestS3;
   readonly bucket: string;
   /** A store of that bucket, closed after the tests. */

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Original, OriginalStore } from '../../src/avatar/ports.ts';
 
 /** A place a store reads from, empty at first. */
-export type Ground = {
+type Ground = {
   put(key: string, bytes: Uint8Array): Promise<void>;
   openStore(maxBytes: number): OriginalStore;
   close(): Promise<void>;

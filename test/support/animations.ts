@@ -5,7 +5,7 @@ import { CARD, card } from './cards.ts';
 /** The card's first colour, then its others, over the whole picture. */
 const COLOURS = Object.values(CARD);
 
-export type Animation = {
+type Animation = {
   readonly kind?: 'gif' | 'webp';
   readonly width?: number;
   readonly height?: number;
@@ -33,7 +33,7 @@ export async function animation(options: Animation = {}): Promise<Buffer> {
     : await joined.webp({ loop, delay, lossless: true }).toBuffer();
 }
 
-export type Seen = {
+type Seen = {
   readonly format: string | undefined;
   readonly frames: number;
   readonly width: number;

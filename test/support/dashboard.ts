@@ -5,7 +5,7 @@ import type { Prometheus } from './prometheus.ts';
 
 const FILE = join(import.meta.dirname, '..', '..', 'deploy', 'grafana', 'dashboard.json');
 
-export type DashboardQuery = { readonly panel: string; readonly expr: string };
+type DashboardQuery = { readonly panel: string; readonly expr: string };
 
 type Panel = { readonly title: string; readonly targets?: readonly { readonly expr: string }[] };
 

@@ -1,5 +1,5 @@
 /** The text Prometheus scrapes, taken apart. */
-export type Sample = {
+type Sample = {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;

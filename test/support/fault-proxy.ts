@@ -43,7 +43,7 @@ export type Fault =
   /** The server's reply with these headers instead of its own; undefined takes one away. */
   | { readonly kind: 'headers'; readonly headers: Readonly<Record<string, string | undefined>> };
 
-export type InjectOptions = {
+type InjectOptions = {
   readonly objectsOnly?: boolean;
   readonly times?: number;
   /** Requests that are spared. */

@@ -4,12 +4,12 @@ import type { Fault, FaultProxy } from './fault-proxy.ts';
 import type { TcpFault, TcpProxy } from './tcp-proxy.ts';
 
 /** Where faults are put: a proxy before each of them. */
-export type Fragile = {
+type Fragile = {
   readonly s3: Pick<FaultProxy, 'inject' | 'heal'>;
   readonly database?: Pick<TcpProxy, 'inject' | 'heal'> | undefined;
 };
 
-export type Outage =
+type Outage =
   | { readonly what: string; readonly of: 's3'; readonly fault: Fault }
   | { readonly what: string; readonly of: 'database'; readonly fault: TcpFault };
 
@@ -48,7 +48,7 @@ export const OUTAGES: readonly Outage[] = [
   },
 ];
 
-export type OutageTimes = {
+type OutageTimes = {
   readonly lastsMs: number;
   /** Called when a fault has ended; the next one begins when what it returns has resolved. */
   readonly afterEach: (outage: Outage) => Promise<void>;

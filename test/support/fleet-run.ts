@@ -4,7 +4,7 @@ import { startFleet } from './fleet.ts';
 import type { TestS3 } from './s3-server.ts';
 import { type Seen, visit } from './visitors.ts';
 
-export type FleetRun = {
+type FleetRun = {
   readonly s3: TestS3;
   readonly seconds: number;
   readonly requestsPerSecond: number;
@@ -16,7 +16,7 @@ export type FleetRun = {
   readonly say?: (what: string) => void;
 };
 
-export type FleetReport = Seen & {
+type FleetReport = Seen & {
   readonly kills: number;
   readonly starts: number;
   /** Attempts that died with an instance, and those of them that were renders as far as one can tell. */

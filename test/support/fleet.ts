@@ -12,7 +12,7 @@ import { isRender } from './visitors.ts';
 
 export const FLEET_CONF = join(import.meta.dirname, '..', '..', 'deploy', 'nginx', 'fleet.conf');
 
-export type Fleet = {
+type Fleet = {
   /** NGINX's. */
   readonly port: number;
   /** The places of instances that run. */
@@ -38,7 +38,7 @@ export type Fleet = {
   stop(): Promise<void>;
 };
 
-export type FleetOptions = {
+type FleetOptions = {
   readonly instances: number;
   readonly variables: Record<string, string>;
   /** Whether NGINX keeps copies; else every request meets an instance. */
@@ -126,7 +126,7 @@ export async function startFleet({
   };
 }
 
-export type Placed = {
+type Placed = {
   readonly folder: string;
   readonly port: number;
   readonly ports: readonly number[];

@@ -24,7 +24,7 @@ export type Nginx = {
   stop(): Promise<void>;
 };
 
-export type NginxPlace = {
+type NginxPlace = {
   readonly folder: string;
   readonly port: number;
   /** `HOST:PORT` of avatar-proxy. */
@@ -153,7 +153,7 @@ export type RawReply = {
   readonly body: Buffer;
 };
 
-export type RawRequest = {
+type RawRequest = {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;

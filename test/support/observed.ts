@@ -9,7 +9,7 @@ const RULES = join(import.meta.dirname, '..', '..', 'deploy', 'prometheus', 'ale
 /** Against hanging: alerts fire within a few seconds. */
 const GIVE_UP_MS = 75_000;
 
-export type Observed = { readonly app: TestApp; readonly base: string; readonly admin: string };
+type Observed = { readonly app: TestApp; readonly base: string; readonly admin: string };
 
 export class Scene implements AsyncDisposable {
   readonly #ends: (() => Promise<unknown>)[] = [];

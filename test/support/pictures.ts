@@ -6,7 +6,7 @@ import { crc32, deflateSync } from 'node:zlib';
 
 // --- PNG
 
-export type PngOptions = {
+type PngOptions = {
   readonly width?: number;
   readonly height?: number;
   readonly depth?: number;
@@ -135,7 +135,7 @@ export function jpegOfOneComponent(edge: number): Buffer {
 
 // --- GIF
 
-export type GifFrame = {
+type GifFrame = {
   readonly left?: number;
   readonly top?: number;
   readonly width?: number;
@@ -238,7 +238,7 @@ export function avifSizes(...sizes: ReadonlyArray<readonly [number, number]>): B
   ]);
 }
 
-export type GridOptions = {
+type GridOptions = {
   /** What the picture declares to be, and each of its tiles. */
   readonly output: readonly [number, number];
   readonly tile: readonly [number, number];

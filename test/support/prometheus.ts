@@ -30,12 +30,12 @@ export async function promtool(args: readonly string[], input = ''): Promise<str
   return child.exitCode === 0 ? '' : said + complained;
 }
 
-export type Series = {
+type Series = {
   readonly metric: Readonly<Record<string, string>>;
   readonly value: readonly [at: number, value: string];
 };
 
-export type Alert = {
+type Alert = {
   readonly labels: Readonly<Record<string, string>>;
   readonly state: 'pending' | 'firing';
 };
@@ -47,7 +47,7 @@ export type Prometheus = {
   stop(): Promise<void>;
 };
 
-export type PrometheusOptions = {
+type PrometheusOptions = {
   /** `HOST:PORT` of each thing scraped, by job. */
   readonly targets: Readonly<Record<string, readonly string[]>>;
   /** Of scraping and of rules, in seconds. */

@@ -1,7 +1,7 @@
 /** What an expression of Prometheus refers to, as far as it can be told without reading the language. */
 import type { Family } from './exposition.ts';
 
-export type Reference = {
+type Reference = {
   readonly metric: string;
   readonly matchers: readonly Matcher[];
 };

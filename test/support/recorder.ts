@@ -2,7 +2,7 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 
-export type Recorded = {
+type Recorded = {
   readonly method: string;
   readonly url: string;
   readonly headers: IncomingHttpHeaders;

@@ -28,7 +28,7 @@ const NEEDED = [
   'monmaptool',
 ];
 
-export type Rgw = {
+type Rgw = {
   readonly endpoint: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;

@@ -10,7 +10,7 @@ import { ask, startNginx } from './nginx.ts';
 import { freePort } from './ports.ts';
 import { type Service, startService } from './service.ts';
 
-export type RollingRestart = {
+type RollingRestart = {
   /** How often all three are restarted. */
   readonly rounds: number;
   /** Requests a second, each of them for an instance. */
@@ -23,7 +23,7 @@ export type RollingRestart = {
   readonly onRestart?: (round: number, instance: number) => void;
 };
 
-export type RollingResult = {
+type RollingResult = {
   readonly requests: number;
   /** What was not a whole avatar, with what came instead. */
   readonly failures: readonly string[];

@@ -57,7 +57,7 @@ export type TestS3 = S3Credentials & {
   stop(): Promise<void>;
 };
 
-export type S3Server = { readonly connection: S3Connection; stop(): Promise<void> };
+type S3Server = { readonly connection: S3Connection; stop(): Promise<void> };
 
 /** @throws Error when `REQUIRE_REAL_S3=1` and there is only the emulator. */
 export async function startS3Server(): Promise<S3Server> {

@@ -4,7 +4,7 @@ import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ask } from './nginx.ts';
 
-export type Visits = {
+type Visits = {
   readonly port: number;
   readonly seconds: number;
   readonly requestsPerSecond: number;

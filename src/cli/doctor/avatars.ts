@@ -9,7 +9,7 @@ import { detailOf } from '../attempt.ts';
 import { openWalk } from '../selection.ts';
 import { broken, type Finding, hint, ok, warning } from './finding.ts';
 
-export type Sample = { readonly findings: readonly Finding[]; readonly original?: Original };
+type Sample = { readonly findings: readonly Finding[]; readonly original?: Original };
 
 const CHECK = 'avatars';
 const SAMPLE = 5;

@@ -16,7 +16,7 @@ export function checkMachine(config: Config, { UV_THREADPOOL_SIZE }: NodeJS.Proc
 }
 
 /** @param maps what is mapped into the process: undefined where the system does not tell */
-export function judgeAllocator(maps: string | undefined): Finding {
+function judgeAllocator(maps: string | undefined): Finding {
   const check = 'allocator';
   const [allocator] = /jemalloc|tcmalloc|mimalloc|ld-musl/.exec(maps ?? '') ?? [];
   if (allocator === 'ld-musl') {
@@ -31,7 +31,7 @@ export function judgeAllocator(maps: string | undefined): Finding {
 }
 
 /** @param size as the environment says */
-export function judgeThreads(size: string | undefined): Finding {
+function judgeThreads(size: string | undefined): Finding {
   const threads = size === undefined ? DEFAULT_THREADS : Number(size);
   const check = 'thread pool';
   return threads >= DEFAULT_THREADS
@@ -43,7 +43,7 @@ export function judgeThreads(size: string | undefined): Finding {
       );
 }
 
-export function judgeRenders(renders: number, cores: number): Finding {
+function judgeRenders(renders: number, cores: number): Finding {
   const says = `${renders} on ${cores} cores`;
   return renders <= cores
     ? ok('renderers', says)

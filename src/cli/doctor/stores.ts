@@ -37,7 +37,7 @@ async function checkFolder(
   }
 }
 
-export function judgeS3(address: S3Address, diagnosis: S3Diagnosis): Finding[] {
+function judgeS3(address: S3Address, diagnosis: S3Diagnosis): Finding[] {
   const name = `s3://${address.bucket}`;
   return [
     judgeCredentials(name, diagnosis),

@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import { SingleFlight } from '../../flow/single-flight.ts';
 
-export type AnswersOptions<T> = {
+type AnswersOptions<T> = {
   /** How many answers are held; the least recently used go first. */
   readonly max: number;
   /** How long an answer is given without asking again, in milliseconds. */

@@ -2,7 +2,7 @@
 import type { Directory } from './directory.ts';
 import { GRANTS, type Row } from './statements.ts';
 
-export type Grants = {
+type Grants = {
   readonly role: string;
   /** `table.column`, of those without which nothing works. */
   readonly missing: readonly string[];

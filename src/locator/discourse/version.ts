@@ -5,7 +5,7 @@
  */
 
 /** `OptimizedImage::VERSION`: what Discourse puts behind the upload in every address it emits. */
-export const THUMBNAIL_VERSION = 2;
+const THUMBNAIL_VERSION = 2;
 
 /** What an `integer` column of PostgreSQL holds; above it an upload can be nobody's. */
 export const LARGEST_UPLOAD = 2 ** 31 - 1;

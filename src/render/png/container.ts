@@ -18,7 +18,7 @@ export type PngHeader = {
 export type Chunk = { readonly type: 'PLTE' | 'tRNS'; readonly data: Buffer };
 
 /** How the lines are deflated: by looking for what repeats, or for runs of one value only. */
-export type Search = 'repetitions' | 'runs';
+type Search = 'repetitions' | 'runs';
 
 /**
  * @param before chunks between the header and the picture

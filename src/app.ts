@@ -47,7 +47,7 @@ export type App = {
   close(): Promise<void>;
 };
 
-/** For all originals from before they are read until they are rendered: three of the largest. */
+/** Bytes of originals held between read and render: about three of the largest. */
 const HELD_ORIGINALS_BYTES = 64 * 1024 * 1024;
 /** How long one store is waited for while there is another one to ask. */
 const PATIENCE_MS = 3000;

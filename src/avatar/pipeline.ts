@@ -140,12 +140,13 @@ export class Pipeline {
     const held = heldCopy(caller.tags, request.size, format, profiles);
     // "Unchanged" is no answer for those who hold nothing, so they do not share its flight; but one
     // who holds a copy gladly joins a flight that brings the whole variant.
+    const toVerify = this.#flights.has(key) ? undefined : held;
     // No part of a key has a line break, so that nobody can spell the name of another's flight.
-    const flight = held === undefined || this.#flights.has(key) ? key : `${key}\n${held.tag}`;
+    const flight = toVerify === undefined ? key : `${key}\n${toVerify.tag}`;
 
     using deadline = this.#deadline(caller, dueAt);
     const { result, joined } = await this.#flights.run(flight, deadline.signal, (signal) =>
-      this.#make(wanted, flight === key ? undefined : held, caller, signal),
+      this.#make(wanted, toVerify, caller, signal),
     );
     if (joined) this.#parts.observer.joined('variant');
     return joined && result.kind === 'variant' ? { ...result, source: 'joined' } : result;

@@ -8,8 +8,9 @@ const INITIAL_SERVICE_MS = 40;
 /** Work that may be waiting, whatever the estimates say: bounds what the wait holds in memory. */
 const MOST_WAITING = 2000;
 /**
- * Estimates err, and who was let in to be late was kept waiting for nothing and held a place. Half the
- * time until the deadline is queue enough to keep every renderer busy.
+ * Estimates err: work may wait only if twice the wait expected, and the work itself, still end before its
+ * deadline. What waits and is late after all has held a place for nothing, and half the time until the
+ * deadline is queue enough to keep every renderer busy.
  */
 const WAIT_MARGIN = 2;
 /** Work of one class is alike: the last dozen tell how long the next one takes. */

@@ -69,7 +69,7 @@ type Lines = { add(line: string): void };
 
 /** Methods that are not for avatars. */
 const OTHER: Outcome = { name: 'other' };
-/** No failure of ours, nor of anybody's. */
+/** The client closed the connection. */
 const LEFT: Outcome = { name: 'client_left' };
 
 /** Writes a line and counts, for replies by either way: Fastify's routes, and the short one of hits. */

@@ -33,7 +33,7 @@ export const avatarRoutes: FastifyPluginCallback<AvatarRoutesOptions> = (app, op
     const wish = negotiation.isAbout(asked)
       ? negotiation.wishOf(request.headers.accept)
       : undefined;
-    // A failure, which is sent elsewhere, might have been a picture.
+    // Before the answer is known: failures are sent elsewhere, and vary as the picture would have.
     if (wish !== undefined) void reply.headers(VARY);
     const known = parseIfNoneMatch(request.headers['if-none-match']);
     const answer = await pipeline.answer(asked, {

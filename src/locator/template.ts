@@ -60,7 +60,7 @@ export function createTemplateLocator(templates: readonly KeyTemplate[]): Locato
 
 /** Where the original of an avatar may be, one key an alternative. */
 export function keysOf(templates: readonly KeyTemplate[], request: AvatarName): string[] {
-  // `{user}` alone is never `..`, but `{user}{version}` of `.` and `.` style pieces could be.
+  // An id may be without a version: then `{version}` is empty, and `.{version}` would be `.`.
   return templates.map((template) => fill(template, request)).filter(hasPlainSegments);
 }
 

@@ -174,7 +174,7 @@ export class Seat {
     }
   }
 
-  /** Who was there before ends after the order it is at. */
+  /** The previous renderer finishes its current order, then exits. */
   #putInService(renderer: RenderProcess): void {
     if (this.#isClosed) return;
     this.#inService?.retire();

@@ -58,7 +58,7 @@ async function maker(original: Buffer, square: number | undefined): Promise<Make
   return async (order) => await encode(scale(pixels, order.size), order);
 }
 
-/** What of a still variant is left to its encoder. */
+/** What of a still variant is left to its encoder: for comparing encoders. */
 export async function pictureOf(
   original: Buffer,
   { size, square }: { readonly size: number; readonly square: number | undefined },

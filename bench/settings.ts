@@ -60,7 +60,7 @@ const OPAQUE: Encoders = {
 };
 const AVIF: Encoders = {
   'AVIF as it is': asItIs('avif'),
-  ...Object.fromEntries([60, 64, 72].map((quality) => [`AVIF, ${quality}`, avif({ quality })])),
+  ...Object.fromEntries([60, 68, 72].map((quality) => [`AVIF, ${quality}`, avif({ quality })])),
   'AVIF, half the colour resolution, 76': avif({ quality: 76, chromaSubsampling: '4:2:0' }),
   'AVIF, tuned for structure, 62': avif({ quality: 62, tune: 'ssim' }),
   'AVIF, tuned for eyes, 62': avif({ quality: 62, tune: 'iq' }),

@@ -18,7 +18,8 @@ export function tuneHeap(): void {
  * what bare node:http does, in place of 0.86), and the process is as small as with 1. V8 reads its limit
  * before the first line of JavaScript; so it is growth that is allowed, after a collection in which there
  * was less than that, and not while the service starts, which would use it up at once. Idle, V8 gives the
- * memory back: it may grow again then.
+ * memory back: it may grow again then. To be told of collections costs nothing that could be measured, for
+ * there are few of them at this size.
  */
 function limitYoungGeneration(): void {
   let factor = 1;

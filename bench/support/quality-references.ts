@@ -13,7 +13,7 @@ const MOST_QUICKLY = 8;
 /** A strip can be too long for ImageMagick when it is enlarged. */
 const LARGEST = 288;
 
-type References = {
+export type References = {
   readonly magick: ImageMagick;
   /** Where the pictures are. */
   readonly folder: string;

@@ -65,7 +65,7 @@ export type FinishedRequest = {
 export type RequestTracer = { finished(request: FinishedRequest): void };
 
 /** Takes finished lines of the log, each with its line break. */
-type Lines = { add(line: string): void };
+export type Lines = { add(line: string): void };
 
 /** Methods that are not for avatars. */
 const OTHER: Outcome = { name: 'other' };

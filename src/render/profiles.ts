@@ -1,8 +1,9 @@
 /**
  * How each format is encoded: of many settings tried, those with the fewest bytes at the likeness that
- * Discourse's own pictures have, as `npm run bench:quality` measures both (docs/quality.md); docs/settings.md has what others make. A profile's
- * version is part of every entity tag and variant key: whoever changes what a profile makes of the same
- * pixels raises it (a test compares the bytes). PNG has an encoder of its own, in `png/`.
+ * Discourse's own pictures have. `npm run bench:quality` measures both (docs/quality.md), and
+ * `npm run bench:settings` what others would make (docs/settings.md). A profile's version is part of every
+ * entity tag and variant key: whoever changes what a profile makes of the same pixels raises it (a test
+ * compares the bytes). PNG has an encoder of its own, in `png/`.
  */
 import type { AvifOptions, GifOptions, JpegOptions, WebpOptions } from 'sharp';
 import type { ProfileVersions } from '../avatar/variant.ts';
@@ -12,7 +13,7 @@ export const PROFILE_VERSIONS: ProfileVersions = {
   png: 3,
   jpg: 2,
   webp: 3,
-  avif: 3,
+  avif: 4,
   gif: 1,
   awebp: 1,
   agif: 1,
@@ -54,7 +55,7 @@ export function avifProfile(size: number, facts: Survey): AvifOptions {
   const effort = avifEffort(size);
   return isDrawing(facts)
     ? { quality: 62, effort, tune: 'iq' }
-    : { quality: 68, effort, tune: 'ssim' };
+    : { quality: 64, effort, tune: 'ssim' };
 }
 
 /** Few colours, and areas of them: what lossless coding is good at. */

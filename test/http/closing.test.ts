@@ -68,6 +68,7 @@ describe('closing, while a client is slow to take its answers,', () => {
     client.on('error', () => undefined);
     // The client would be waited for for more than a minute: this test would run out of time.
     await app.close();
+    expect(app.server.server.listening).toBe(false);
     client.destroy();
   });
 });

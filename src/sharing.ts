@@ -4,7 +4,7 @@ import type { AvatarRequest } from './avatar/request.ts';
 import { SharedCopies } from './avatar/shared-copies.ts';
 import type { Config } from './config/load.ts';
 import type { S3Address } from './config/stores.ts';
-import { seldom } from './flow/seldom.ts';
+import { throttle } from './flow/throttle.ts';
 import type { Forum } from './forum.ts';
 import { PROFILE_VERSIONS } from './render/profiles.ts';
 import type { StoreMetrics } from './telemetry/store-metrics.ts';
@@ -41,7 +41,7 @@ export async function openSharing(
     readWithinMs: Math.min(READ_WITHIN_MS, config.deadlineMs / 4),
     onResult: (result) => metrics.sharedVariant(result),
     onWrite: (result) => metrics.sharedWrite(result),
-    onTrouble: seldom(TROUBLE_EVERY_MS, ({ detail: reason }, leftOut) =>
+    onTrouble: throttle(TROUBLE_EVERY_MS, ({ detail: reason }, leftOut) =>
       logger.warn(
         { store: store.name, reason, leftOut },
         'the store of variants is in trouble; avatars are served without it',

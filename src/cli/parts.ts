@@ -2,12 +2,12 @@
 import type { Inspector, Originals, OriginalStore, Vectors } from '../avatar/ports.ts';
 import type { Config } from '../config/load.ts';
 import type { AvatarError } from '../errors.ts';
-import { Pace } from '../flow/pace.ts';
+import { RateLimiter } from '../flow/rate-limiter.ts';
 import { createInspector } from '../inspect/inspect.ts';
 import { HARMLESS_VECTORS, NO_VECTORS } from '../inspect/svg.ts';
 import { BlockMemory } from '../originals/block-memory.ts';
 import { readInTurn } from '../originals/in-turn.ts';
-import { pacedStore } from '../originals/paced.ts';
+import { rateLimitedStore } from '../originals/rate-limited.ts';
 import type { PoolEvents, RenderPool } from '../render/pool.ts';
 import { startRenderers } from '../renderers.ts';
 import { openStores } from '../stores.ts';
@@ -37,10 +37,10 @@ export async function openParts(
   { rate, output }: { readonly rate: number; readonly output: Output },
 ): Promise<Parts> {
   const atOnce = Math.min(config.fetches, 8 + 4 * config.renders);
-  const pace = new Pace(rate);
+  const limiter = new RateLimiter(rate);
   const memory = new BlockMemory();
   const opened = await openStores(config.originals, config, { memory });
-  const stores = opened.map((store) => pacedStore(store, pace));
+  const stores = opened.map((store) => rateLimitedStore(store, limiter));
   const inTrouble = new Set<string>();
   const onFallback = ({ name }: OriginalStore, error: AvatarError): void => {
     if (inTrouble.has(name)) return;

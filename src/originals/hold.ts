@@ -1,18 +1,18 @@
 import type { Turn } from '../flow/fair-queue.ts';
-import type { Supply } from '../flow/supply.ts';
+import type { FairSemaphore } from '../flow/fair-semaphore.ts';
 
 /**
  * What the bytes of one original take of the memory for all of them, as long as anybody needs them.
  * It begins with one holder.
  */
 export class Hold {
-  readonly #memory: Supply;
+  readonly #memory: FairSemaphore;
   readonly #turn: Turn;
   #holders = 1;
   #bytes = 0;
   #taken: Disposable | undefined;
 
-  constructor(memory: Supply, turn: Turn) {
+  constructor(memory: FairSemaphore, turn: Turn) {
     this.#memory = memory;
     this.#turn = turn;
   }
@@ -23,7 +23,7 @@ export class Hold {
     if (bytes <= this.#bytes) return;
     // Not kept during the wait: two who want more could wait for each other.
     this.#giveBack();
-    const taken = await this.#memory.take(this.#turn, bytes, signal);
+    const taken = await this.#memory.acquire(this.#turn, bytes, signal);
     this.#giveBack();
     this.#taken = taken;
     this.#bytes = bytes;

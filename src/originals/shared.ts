@@ -2,7 +2,7 @@ import type { Found, Originals, OriginalStore, ReadOptions } from '../avatar/por
 import { AvatarError } from '../errors.ts';
 import type { Turn } from '../flow/fair-queue.ts';
 import { SingleFlight } from '../flow/single-flight.ts';
-import { Supply } from '../flow/supply.ts';
+import { FairSemaphore } from '../flow/fair-semaphore.ts';
 import { BlockMemory } from './block-memory.ts';
 import { Hold } from './hold.ts';
 import { OrderedStores, type OrderedSettings } from './ordered.ts';
@@ -35,8 +35,8 @@ type Held = { readonly found: Found; readonly hold: Hold };
  */
 export class SharedOriginals implements Originals {
   readonly #stores: OrderedStores;
-  readonly #slots: Supply;
-  readonly #held: Supply;
+  readonly #slots: FairSemaphore;
+  readonly #held: FairSemaphore;
   readonly #flights = new SingleFlight<Held>(isWorthRepeating);
   readonly #recent: RecentOriginals;
   readonly #memory: BlockMemory;
@@ -45,8 +45,8 @@ export class SharedOriginals implements Originals {
   constructor(stores: readonly OriginalStore[], settings: SharedOriginalsSettings) {
     this.#settings = settings;
     this.#stores = new OrderedStores(stores, settings);
-    this.#slots = new Supply('reads of originals', settings.slots);
-    this.#held = new Supply('memory for originals', settings.heldBytes);
+    this.#slots = new FairSemaphore('reads of originals', settings.slots);
+    this.#held = new FairSemaphore('memory for originals', settings.heldBytes);
     this.#memory = settings.memory ?? new BlockMemory(0);
     this.#recent = new RecentOriginals(settings.recentBytes, RECENT_ORIGINALS.keepMs);
   }
@@ -103,7 +103,7 @@ export class SharedOriginals implements Originals {
     const recent = this.#recent.find(name);
     if (recent === undefined) return undefined;
     if (recent.etag === ifNoneMatch) return 'unchanged';
-    const taken = await this.#held.take(turn, recent.length, signal);
+    const taken = await this.#held.acquire(turn, recent.length, signal);
     const done = (): void => taken[Symbol.dispose]();
     // Meanwhile it may have had its time.
     const original = this.#recent.get(name);
@@ -116,7 +116,7 @@ export class SharedOriginals implements Originals {
     const hold = new Hold(this.#held, turn);
     const claim = (bytes: number, by: AbortSignal): Promise<void> => hold.claim(bytes, by);
     try {
-      using _slot = await this.#slots.take(turn, 1, signal);
+      using _slot = await this.#slots.acquire(turn, 1, signal);
       const found = await this.#stores.read(keys, { ...options, claim });
       if (found !== undefined && found !== 'unchanged') {
         this.#settings.onBytes?.(found.bytes);

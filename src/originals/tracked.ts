@@ -1,7 +1,7 @@
 import type { Found, OriginalStore, ReadOptions } from '../avatar/ports.ts';
 import { AvatarError } from '../errors.ts';
 import type { Underway } from '../flow/underway.ts';
-import { Silence } from './silence.ts';
+import { IdleTimeout } from './idle-timeout.ts';
 
 /** What an operator is told of. */
 export type StoreEvents = {
@@ -94,12 +94,12 @@ export class TrackedStore {
     { signal: asker, ifNoneMatch, claim }: ReadOptions,
     patienceMs: number | undefined,
   ): Promise<Found> {
-    using silence = new Silence(asker, patienceMs, (ms) => this.#silence(ms));
-    const { signal } = silence;
+    using idle = new IdleTimeout(asker, patienceMs, (ms) => this.#silence(ms));
+    const { signal } = idle;
     const options = {
       signal,
       ifNoneMatch,
-      claim: claim && ((bytes, by) => silence.interrupted(claim(bytes, by))),
+      claim: claim && ((bytes, by) => idle.interrupted(claim(bytes, by))),
     } satisfies ReadOptions;
     try {
       const found = await this.#underway.track(this.store.read(key, options), signal);
@@ -107,7 +107,7 @@ export class TrackedStore {
       return found;
     } catch (thrown) {
       const error = AvatarError.from(thrown);
-      if (signal.aborted) this.#judgeSilence(error, silence.ms);
+      if (signal.aborted) this.#judgeSilence(error, idle.ms);
       // A verdict on an object is an answer.
       else if (error.isVerdict) this.#succeed(error.code);
       else this.#fail(error);

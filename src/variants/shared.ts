@@ -3,7 +3,7 @@ import { AvatarError } from '../errors.ts';
 import { CircuitBreaker } from '../flow/circuit-breaker.ts';
 import { Deadline } from '../flow/deadline.ts';
 import type { Turn } from '../flow/fair-queue.ts';
-import { Supply } from '../flow/supply.ts';
+import { FairSemaphore } from '../flow/fair-semaphore.ts';
 import { WriteBehind } from '../flow/write-behind.ts';
 import type { VariantStore } from './store.ts';
 
@@ -43,14 +43,14 @@ const WRITE_WITHIN_MS = 10_000;
 export class SharedVariantStore implements SharedVariants {
   readonly #store: VariantStore;
   readonly #settings: SharedStoreSettings;
-  readonly #reads: Supply;
+  readonly #reads: FairSemaphore;
   readonly #breaker = new CircuitBreaker(PATIENCE);
   readonly #writes: WriteBehind<Writing>;
 
   constructor(store: VariantStore, settings: SharedStoreSettings) {
     this.#store = store;
     this.#settings = settings;
-    this.#reads = new Supply('reads of variants', settings.reads);
+    this.#reads = new FairSemaphore('reads of variants', settings.reads);
     this.#writes = new WriteBehind(QUEUE, (writing, signal) => this.#write(writing, signal));
   }
 
@@ -68,7 +68,7 @@ export class SharedVariantStore implements SharedVariants {
     using deadline = new Deadline(readWithinMs, signal);
     let isAsked = false;
     try {
-      using _slot = await this.#reads.take(turn, 1, deadline.signal);
+      using _slot = await this.#reads.acquire(turn, 1, deadline.signal);
       isAsked = true;
       const stored = await this.#store.read(key, deadline.signal);
       this.#breaker.succeeded();

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import { seldom } from '../../src/flow/seldom.ts';
+import { throttle } from '../../src/flow/throttle.ts';
 
 it('reports the first, and later how many it left out', () => {
   let now = 0;
   const reports: unknown[] = [];
-  const report = seldom(
+  const report = throttle(
     1000,
     (event: string, leftOut) => reports.push([event, leftOut]),
     () => now,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Turn } from '../../src/flow/fair-queue.ts';
-import { Supply } from '../../src/flow/supply.ts';
+import { FairSemaphore } from '../../src/flow/fair-semaphore.ts';
 
 const never = new AbortController().signal;
 
@@ -13,11 +13,14 @@ function nextTurn(): Promise<void> {
 }
 
 /** Takes, tells when it has got it, and gives it back when told. */
-function taker(supply: Supply, got: string[]): (name: string, amount: number) => () => void {
+function taker(
+  semaphore: FairSemaphore,
+  got: string[],
+): (name: string, amount: number) => () => void {
   return (name, amount) => {
     const over = Promise.withResolvers<void>();
     void (async () => {
-      using _taken = await supply.take(turnOf(name.charAt(0), name), amount, never);
+      using _taken = await semaphore.acquire(turnOf(name.charAt(0), name), amount, never);
       got.push(name);
       await over.promise;
     })();
@@ -25,14 +28,14 @@ function taker(supply: Supply, got: string[]): (name: string, amount: number) =>
   };
 }
 
-describe('a supply', () => {
+describe('a semaphore', () => {
   it('never gives out more than there is, and gives to all', async () => {
-    const supply = new Supply('slots', 3);
+    const semaphore = new FairSemaphore('slots', 3);
     let running = 0;
     let most = 0;
     let total = 0;
     const work = async (): Promise<void> => {
-      using _taken = await supply.take(turnOf('a'), 1, never);
+      using _taken = await semaphore.acquire(turnOf('a'), 1, never);
       running += 1;
       most = Math.max(most, running);
       await nextTurn();
@@ -41,27 +44,27 @@ describe('a supply', () => {
     };
     await Promise.all(Array.from({ length: 20 }, work));
     expect({ most, total, running }).toEqual({ most: 3, total: 20, running: 0 });
-    expect([supply.taken, supply.waiting]).toEqual([0, 0]);
+    expect([semaphore.taken, semaphore.waiting]).toEqual([0, 0]);
   });
 
   it('lets those who left go, and loses nothing over them', async () => {
-    const supply = new Supply('slots', 1);
-    const taken = await supply.take(turnOf('a'), 1, never);
+    const semaphore = new FairSemaphore('slots', 1);
+    const taken = await semaphore.acquire(turnOf('a'), 1, never);
     const client = new AbortController();
-    const waiting = supply.take(turnOf('a'), 1, client.signal);
+    const waiting = semaphore.acquire(turnOf('a'), 1, client.signal);
     client.abort(new Error('left'));
     await expect(waiting).rejects.toThrow('left');
     taken[Symbol.dispose]();
     taken[Symbol.dispose]();
-    expect(supply.taken).toBe(0);
-    await expect(supply.take(turnOf('a'), 1, client.signal)).rejects.toThrow('left');
-    expect(supply.taken).toBe(0);
+    expect(semaphore.taken).toBe(0);
+    await expect(semaphore.acquire(turnOf('a'), 1, client.signal)).rejects.toThrow('left');
+    expect(semaphore.taken).toBe(0);
   });
 
   it('has one client wait for one turn of another, however many of those wait', async () => {
-    const supply = new Supply('slots', 1);
+    const semaphore = new FairSemaphore('slots', 1);
     const got: string[] = [];
-    const take = taker(supply, got);
+    const take = taker(semaphore, got);
     const ends = ['a1', 'a2', 'a3', 'a4', 'b1', 'a5'].map((name) => take(name, 1));
     for (const end of ends) end();
     await expect.poll(() => got.length).toBe(6);
@@ -69,9 +72,9 @@ describe('a supply', () => {
   });
 
   it('gives more than there is to one alone, for which those wait who came later', async () => {
-    const supply = new Supply('bytes', 10);
+    const semaphore = new FairSemaphore('bytes', 10);
     const got: string[] = [];
-    const take = taker(supply, got);
+    const take = taker(semaphore, got);
     const endSmall = take('a', 4);
     const endHuge = take('b', 25);
     const endLater = take('c', 4);
@@ -87,26 +90,26 @@ describe('a supply', () => {
   });
 
   it('gives what is left to the next ones when the one who needed more leaves', async () => {
-    const supply = new Supply('bytes', 10);
-    using _taken = await supply.take(turnOf('a'), 4, never);
+    const semaphore = new FairSemaphore('bytes', 10);
+    using _taken = await semaphore.acquire(turnOf('a'), 4, never);
     const client = new AbortController();
-    const large = supply.take(turnOf('b'), 8, client.signal);
-    const small = supply.take(turnOf('c'), 6, never);
+    const large = semaphore.acquire(turnOf('b'), 8, client.signal);
+    const small = semaphore.acquire(turnOf('c'), 6, never);
     client.abort(new Error('left'));
     await expect(large).rejects.toThrow('left');
     (await small)[Symbol.dispose]();
-    expect(supply.taken).toBe(4);
+    expect(semaphore.taken).toBe(4);
   });
 
   it('refuses who has filled the queue, and nobody else', async () => {
-    const supply = new Supply('slots', 1);
-    using _taken = await supply.take(turnOf('a'), 1, never);
+    const semaphore = new FairSemaphore('slots', 1);
+    using _taken = await semaphore.acquire(turnOf('a'), 1, never);
     const client = new AbortController();
     const flood = Array.from({ length: 1200 }, (_, index) =>
-      supply.take(turnOf('a', `u${index}`), 1, client.signal),
+      semaphore.acquire(turnOf('a', `u${index}`), 1, client.signal),
     );
-    const other = supply.take(turnOf('b'), 1, client.signal);
-    expect(supply.waiting).toBe(1001);
+    const other = semaphore.acquire(turnOf('b'), 1, client.signal);
+    expect(semaphore.waiting).toBe(1001);
     client.abort(new Error('left'));
     const outcomes = await Promise.allSettled([...flood, other]);
     const reasons = outcomes.map((each) => (each.status === 'rejected' ? each.reason : each));

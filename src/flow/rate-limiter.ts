@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Turns at even distances, so many a second at most: for who must not crowd out others. */
-export class Pace {
+export class RateLimiter {
   readonly #everyMs: number;
   #nextAt = 0;
 
@@ -10,7 +10,7 @@ export class Pace {
     this.#everyMs = 1000 / perSecond;
   }
 
-  async turn(signal: AbortSignal): Promise<void> {
+  async acquire(signal: AbortSignal): Promise<void> {
     const now = performance.now();
     const at = Math.max(now, this.#nextAt);
     this.#nextAt = at + this.#everyMs;

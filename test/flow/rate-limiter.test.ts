@@ -1,21 +1,21 @@
 import { describe, expect, it } from 'vitest';
-import { Pace } from '../../src/flow/pace.ts';
+import { RateLimiter } from '../../src/flow/rate-limiter.ts';
 
-describe('Pace', () => {
+describe('RateLimiter', () => {
   it('gives the first turn at once and the others at their distance', async () => {
-    const pace = new Pace(50);
+    const limiter = new RateLimiter(50);
     const { signal } = new AbortController();
     const startedAt = performance.now();
-    await Promise.all(Array.from({ length: 6 }, () => pace.turn(signal)));
+    await Promise.all(Array.from({ length: 6 }, () => limiter.acquire(signal)));
     // Timers may be a millisecond early.
     expect(performance.now() - startedAt).toBeGreaterThan(5 * 20 - 2);
   });
 
   it('lets those go who do not want to wait any more', async () => {
-    const pace = new Pace(0.001);
+    const limiter = new RateLimiter(0.001);
     const controller = new AbortController();
-    await pace.turn(controller.signal);
-    const turn = pace.turn(controller.signal);
+    await limiter.acquire(controller.signal);
+    const turn = limiter.acquire(controller.signal);
     controller.abort();
     await expect(turn).rejects.toThrow('aborted');
   });

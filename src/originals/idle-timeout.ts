@@ -2,7 +2,7 @@
  * How long a store that was asked has not said anything. While the service itself has no memory for
  * what the store wants to tell, that is no silence of the store.
  */
-export class Silence implements Disposable {
+export class IdleTimeout implements Disposable {
   readonly signal: AbortSignal;
   readonly #patienceMs: number | undefined;
   readonly #impatience = new AbortController();

@@ -17,7 +17,7 @@ type Waiting = {
  * So much of something for all: reads at once, bytes of memory. When it is used up sites, clients and
  * users take turns. Whose turn it is gets it before all others, however much it needs: nobody starves.
  */
-export class Supply {
+export class FairSemaphore {
   readonly #what: string;
   readonly #all: number;
   readonly #queue = new FairQueue<Waiting>();
@@ -43,7 +43,7 @@ export class Supply {
    * @returns to be disposed of when it is needed no more
    * @throws AvatarError `overloaded`, when too many wait already; the signal's reason
    */
-  async take(turn: Turn, amount: number, signal: AbortSignal): Promise<Disposable> {
+  async acquire(turn: Turn, amount: number, signal: AbortSignal): Promise<Disposable> {
     signal.throwIfAborted();
     const taken = Math.min(amount, this.#all);
     if (this.#queue.size === 0 && taken <= this.#left) this.#left -= taken;

@@ -2,7 +2,7 @@
  * For what may happen a thousand times a second and is worth a line once in a while.
  * @param report told the first of them, then at most one in `everyMs`, and how many were left out
  */
-export function seldom<Event>(
+export function throttle<Event>(
   everyMs: number,
   report: (event: Event, leftOut: number) => void,
   now: () => number = () => performance.now(),

@@ -1,7 +1,7 @@
 /** The step from an original to the variant that was asked for: looked into, rendered, named. */
 import type { Turn } from '../flow/fair-queue.ts';
 import type { AskedFormat } from './formats.ts';
-import type { Inspector, Original, Renderer, Variant, Vectors } from './ports.ts';
+import type { Inspector, Original, Renderer, RenderJob, Variant, Vectors } from './ports.ts';
 import { renderAsked } from './rendition.ts';
 import type { Stages } from './stages.ts';
 import { entityTag, type ProfileVersions } from './variant.ts';
@@ -25,11 +25,11 @@ type VariantWanted = {
 export async function makeVariant(
   { vectors, inspector, renderer }: VariantParts,
   original: Original,
-  { request: { size }, format: asked, turn, stages, dueAt, signal }: VariantWanted,
+  { request: { size }, format, turn, stages, dueAt, signal }: VariantWanted,
   profiles: ProfileVersions,
 ): Promise<Variant> {
-  const { identity, etag, lastModified } = original;
   if (vectors.accepts(original.bytes)) {
+    const { etag, lastModified } = original;
     const tag = entityTag({ etag }, size, 'svg', profiles);
     // A copy: the original's memory is used again.
     return { bytes: Buffer.from(original.bytes), format: 'svg', etag: tag, lastModified };
@@ -38,11 +38,29 @@ export async function makeVariant(
   const inspected = inspector.inspect(original.bytes);
   stages.begin('wait');
   const onTurn = (): void => stages.begin('render');
-  const job = { ...turn, original: inspected, size, identity, dueAt, onTurn };
-  const rendition = await renderAsked(renderer, asked, job, signal);
+  const job = { ...turn, original: inspected, size, format, dueAt, onTurn, signal };
+  return await renderVariant(renderer, original, job, profiles);
+}
+
+type VariantJob = Omit<RenderJob, 'identity' | 'format'> & {
+  readonly format: AskedFormat;
+  readonly signal: AbortSignal;
+};
+
+/**
+ * Of an original that was looked into, for visitors and ahead of them: the same bytes under the same tag.
+ * @throws AvatarError as the renderer does
+ */
+export async function renderVariant(
+  renderer: Pick<Renderer, 'render'>,
+  { identity, etag, lastModified }: Original,
+  { format: asked, signal, ...job }: VariantJob,
+  profiles: ProfileVersions,
+): Promise<Variant> {
+  const rendition = await renderAsked(renderer, asked, { ...job, identity }, signal);
   const { format, isProvisional = false } = rendition;
   // Held by nobody who asks for the animation again.
   const named = isProvisional ? format : asked;
-  const tag = entityTag({ etag }, size, format, profiles, named);
+  const tag = entityTag({ etag }, job.size, format, profiles, named);
   return { ...rendition, etag: tag, lastModified };
 }

@@ -1,7 +1,7 @@
 /** One avatar into the shared store, in all sizes: what is there and fresh is left as it is. */
 import type { AskedFormat } from '../avatar/formats.ts';
+import { renderVariant } from '../avatar/make-variant.ts';
 import type { InspectedOriginal, Original, SharedVariant } from '../avatar/ports.ts';
-import { renderAsked } from '../avatar/rendition.ts';
 import {
   type AskedVariant,
   judge,
@@ -9,7 +9,6 @@ import {
   keyOf,
   type SharingRules,
 } from '../avatar/shared-copies.ts';
-import { entityTag } from '../avatar/variant.ts';
 import { AvatarError } from '../errors.ts';
 import type { CurrentAvatar } from '../locator/walk.ts';
 import type { VariantStore } from '../variants/store.ts';
@@ -144,17 +143,15 @@ export class Publisher {
     signal: AbortSignal,
   ): Promise<number> {
     const { store, renderer } = this.#parts;
-    const { request, format: asked, key } = wanted;
-    const { identity, etag, lastModified } = original;
+    const { request, format, key } = wanted;
     const { site, user, size } = request;
     const dueAt = performance.now() + RENDERED_WITHIN_MS;
-    const job = { original: inspected, size, identity, site, client: 'publish', user, dueAt };
-    const { bytes, format, isProvisional } = await renderAsked(renderer, asked, job, signal);
-    if (isProvisional === true) {
+    const job = { original: inspected, size, format, site, client: 'publish', user, dueAt, signal };
+    const rendered = await renderVariant(renderer, original, job, this.#rules.profiles);
+    if (rendered.isProvisional === true) {
       throw new AvatarError('animation_too_slow', { detail: `at ${size} pixels` });
     }
-    const tag = entityTag({ etag }, size, format, this.#rules.profiles, asked);
-    const variant = { bytes, format, etag: tag, lastModified, asked };
+    const variant = { ...rendered, asked: format };
     let outcome = await store.put(key, variant, { instead: versionOf(copy), signal });
     if (outcome === 'conflict') {
       // What was there was not looked at, or has changed since.
@@ -162,7 +159,7 @@ export class Publisher {
       if (isFresh(instead, original)) return 0;
       outcome = await store.put(key, variant, { instead: versionOf(instead), signal });
     }
-    return outcome === 'stored' ? bytes.byteLength : 0;
+    return outcome === 'stored' ? variant.bytes.byteLength : 0;
   }
 }
 

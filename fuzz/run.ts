@@ -49,6 +49,7 @@ const tally = {
   slowestMs: 0,
   beyondMegabytes: -Infinity,
   notConfirmed: 0,
+  starved: 0,
 };
 process.stderr.write(`seed ${seed}, ${seeds.count} pictures to begin with\n`);
 {
@@ -63,7 +64,7 @@ process.stderr.write(`seed ${seed}, ${seeds.count} pictures to begin with\n`);
 process.stdout.write(
   `${finds.count === 0 ? 'nothing found' : `${finds.count} found`} with seed ${seed} in ${values.minutes} min: ` +
     `${tally.sent} mutants through the service (${tally.pictures} shown, slowest ${Math.round(tally.slowestMs)} ms, ` +
-    `memory ${Math.round(-tally.beyondMegabytes)} MB below its bounds, ${tally.notConfirmed} slow only in company), ` +
+    `memory ${Math.round(-tally.beyondMegabytes)} MB below its bounds, ${tally.notConfirmed} slow only in company, ${tally.starved} renderers killed for want of a core), ` +
     `${tally.inspected} through the header check\n${finds.toString()}`,
 );
 process.exit(finds.count === 0 ? 0 : 1);
@@ -111,7 +112,10 @@ async function sendMutants(target: Target): Promise<void> {
 }
 
 function reportDeaths(target: Target): void {
-  for (const { line, mutant } of deaths.in(target.log)) finds.add('renderer-death', line, mutant);
+  for (const { line, mutant, isStarved } of deaths.in(target.log)) {
+    if (isStarved) tally.starved += 1;
+    else finds.add('renderer-death', line, mutant);
+  }
 }
 
 /** Alone and again: on a busy machine the innocent are slow as well. */
@@ -123,6 +127,8 @@ async function confirm(target: Target, { mutant, asked, outcome }: Suspect): Pro
   const cpu = target.cpuSeconds - before;
   if (again.status === 0)
     finds.add('no-answer', `${outcome.complaint ?? ''} (${again.complaint ?? ''})`, mutant);
+  // Whether it hung or was kept waiting is seen in what the log says of the renderer's death.
+  else if (again.status === 504) tally.notConfirmed += 1;
   else if (again.complaint !== undefined) finds.add('wrong-answer', again.complaint, mutant);
   else if (cpu > SLOW_CPU_SECONDS) finds.add('slow', `${cpu} s of CPU`, mutant);
   else tally.notConfirmed += 1;

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Deaths } from '../../fuzz/deaths.ts';
 import { complaintOf } from '../../fuzz/target.ts';
 import { FAULTS } from '../../src/errors.ts';
+import { RenderKilled } from '../../src/render/seat.ts';
 
 function died(name: string): string {
   return `{"level":50,"original":"file:/tmp/x/fuzz/${name}/1@1-2","msg":"a renderer died over a picture"}\n`;
@@ -31,6 +32,24 @@ describe('deaths of renderers in the log', () => {
     const log = [0, 1, 2].map((n) => died(`large-${n}`)).join('');
     const found = deaths.in(log).map((each) => each.mutant?.name);
     expect(found).toEqual([undefined, 'large-1', 'large-2']);
+  });
+});
+
+describe('a renderer killed for its time', () => {
+  it.each([
+    ['was kept waiting', 'killed after 2366 ms, 120 of them its own doing', true],
+    ['worked', 'killed after 6000 ms, 5900 of them its own doing', false],
+    ['hung', 'killed after 6000 ms, 6000 of them its own doing', false],
+    ['crashed', 'renderer 17 ended with SIGSEGV', false],
+  ])('that %s is told from others', (_how, reason, isStarved) => {
+    const line = died('1-1.png').replace('"msg"', `"reason":"${reason}","msg"`);
+    expect(new Deaths().in(line)).toMatchObject([{ isStarved }]);
+  });
+
+  it('is found by the words that the service has for it', () => {
+    const { detail } = new RenderKilled({ elapsedMs: 2366, ms: 120 });
+    const line = died('1-1.png').replace('"msg"', `"reason":"${detail}","msg"`);
+    expect(new Deaths().in(line)).toMatchObject([{ isStarved: true }]);
   });
 });
 

@@ -17,6 +17,7 @@ export const OUTAGES: readonly Outage[] = [
   { what: 'the database is slow', of: 'database', fault: { kind: 'slow', delayMs: 200 } },
   { what: 'the database hangs', of: 'database', fault: { kind: 'hang' } },
   { what: 'the database is cut off', of: 'database', fault: { kind: 'cut' } },
+  { what: 'the database refuses connections', of: 'database', fault: { kind: 'refuse' } },
   { what: 'the database resets connections', of: 'database', fault: { kind: 'reset' } },
   { what: 'S3 is slow', of: 's3', fault: { kind: 'late', delayMs: 300 } },
   { what: 'S3 trickles', of: 's3', fault: { kind: 'trickle', pieces: 20, pauseMs: 50 } },

@@ -1,4 +1,5 @@
 /** A pass-through proxy for any protocol over TCP, and what networks do to connections. */
+import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 
 export type TcpFault =
@@ -9,7 +10,9 @@ export type TcpFault =
   /** Of the next thing the server says only the first half arrives, and then the end. */
   | { readonly kind: 'cut' }
   /** All connections are reset, and new ones too. */
-  | { readonly kind: 'reset' };
+  | { readonly kind: 'reset' }
+  /** All connections end, and nobody listens for new ones. */
+  | { readonly kind: 'refuse' };
 
 export type TcpProxy = {
   readonly port: number;
@@ -21,7 +24,12 @@ export type TcpProxy = {
   stop(): Promise<void>;
 };
 
-type Pair = { readonly client: Socket; readonly server: Socket };
+type Pair = {
+  readonly client: Socket;
+  readonly server: Socket;
+  /** What the server has said and is still on its way. */
+  readonly late: Buffer[];
+};
 
 export async function startTcpProxy(upstreamPort: number): Promise<TcpProxy> {
   const pairs = new Set<Pair>();
@@ -32,7 +40,8 @@ export async function startTcpProxy(upstreamPort: number): Promise<TcpProxy> {
       client.resetAndDestroy();
       return;
     }
-    const pair = { client, server: connect({ host: '127.0.0.1', port: upstreamPort }) };
+    const server = connect({ host: '127.0.0.1', port: upstreamPort });
+    const pair: Pair = { client, server, late: [] };
     pairs.add(pair);
     for (const socket of [pair.client, pair.server]) {
       socket.on('error', () => undefined);
@@ -44,12 +53,15 @@ export async function startTcpProxy(upstreamPort: number): Promise<TcpProxy> {
     }
     if (fault?.kind === 'hang') pause(pair);
     client.on('data', (bytes) => pair.server.write(bytes));
-    pair.server.on('data', (bytes: Buffer) => passOn(bytes, client));
+    pair.server.on('data', (bytes: Buffer) => passOn(bytes, pair));
   });
 
-  function passOn(bytes: Buffer, client: Socket): void {
+  function passOn(bytes: Buffer, { client, late }: Pair): void {
     if (fault?.kind === 'slow') {
-      setTimeout(() => client.write(bytes), fault.delayMs);
+      late.push(bytes);
+      setTimeout(() => {
+        for (const first of late.splice(0, 1)) client.write(first);
+      }, fault.delayMs);
     } else if (fault?.kind === 'cut') {
       client.end(bytes.subarray(0, Math.floor(bytes.length / 2)));
     } else {
@@ -57,10 +69,7 @@ export async function startTcpProxy(upstreamPort: number): Promise<TcpProxy> {
     }
   }
 
-  await new Promise<void>((resolve, reject) => {
-    listener.once('error', reject);
-    listener.listen(0, '127.0.0.1', resolve);
-  });
+  await once(listener.listen(0, '127.0.0.1'), 'listening');
   const address = listener.address();
   if (address === null || typeof address === 'string') throw new Error('no TCP address');
 
@@ -72,14 +81,19 @@ export async function startTcpProxy(upstreamPort: number): Promise<TcpProxy> {
       for (const pair of pairs) {
         if (next.kind === 'hang') pause(pair);
         if (next.kind === 'reset') pair.client.resetAndDestroy();
+        if (next.kind === 'refuse') pair.client.destroy();
       }
+      if (next.kind === 'refuse') listener.close();
     },
     heal() {
       fault = undefined;
-      for (const { client, server } of pairs) {
+      for (const { client, server, late } of pairs) {
+        // Before what the server says next: no network changes the order of a connection's bytes.
+        for (const bytes of late.splice(0)) client.write(bytes);
         client.resume();
         server.resume();
       }
+      if (!listener.listening) listener.listen(address.port, '127.0.0.1');
     },
     async stop() {
       for (const { client, server } of pairs) {

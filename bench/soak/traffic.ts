@@ -1,94 +1,51 @@
-/** What a forum's pages, caches and passers-by ask, each answer held against what it must be. */
-import { createHash } from 'node:crypto';
-import { Agent, request, type IncomingHttpHeaders } from 'node:http';
-import { buffer } from 'node:stream/consumers';
+/** What pages, caches and passers-by ask of two sites: three quarters of a plain one, the rest of a forum. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Catalogue, Known } from './catalogue.ts';
+import { type Avatars, FORUM, type Known } from './avatars.ts';
+import { type Catalogue, SIZE_OF_BLANK } from './catalogue.ts';
+import type { Client, Complaint } from './client.ts';
+import { BROKEN } from './forum.ts';
 
-/** Above the deadline of a miss: later is no answer. */
-const GIVE_UP_MS = 15_000;
-const MOST_CONNECTIONS = 256;
-/** How long after a fault its failures are still its own. */
-export const HEALED_WITHIN_MS = 5000;
+/** A site as it is asked: where, and for what. */
+export type Site = { readonly url: string; readonly avatars: Avatars };
 
-type Reply = {
-  readonly askedAt: number;
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Buffer;
-};
-
-/** What is said of the service's own trouble; each but the last is a fault's doing, or must not be. */
-const TROUBLE = new Set([502, 503, 504]);
-const OVERLOADED = 'overloaded';
-
-type Trouble = {
-  readonly askedAt: number;
-  readonly answeredAt: number;
-  readonly path: string;
-  readonly what: string;
-};
-
-/** A share of requests, and how one is sent and judged: what is wrong with the answer, if anything. */
+/** A share of requests, and how one is sent and judged. */
 type Kind = {
   readonly name: string;
   readonly share: number;
-  readonly send: () => Promise<string | undefined>;
+  readonly send: () => Promise<Complaint>;
 };
+
+const UNLISTED_SIZE = 100;
+const NEAREST_SIZE = 96;
 
 export class Traffic {
   readonly wrong: string[] = [];
   readonly unanswered: string[] = [];
-  readonly troubles: Trouble[] = [];
   readonly counts = new Map<string, number>();
-  readonly healthMs: number[] = [];
-  overloaded = 0;
-  readonly #url: string;
+  readonly client: Client;
+  readonly #plain: Site;
+  readonly #forum: Site;
   readonly #catalogue: Catalogue;
   readonly #random: () => number;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: MOST_CONNECTIONS });
-  readonly #tags = new Map<string, string>();
   readonly #kinds: readonly Kind[];
   #strangers = 0;
 
-  constructor(url: string, catalogue: Catalogue, random: () => number) {
-    this.#url = url;
+  constructor(
+    sites: { readonly plain: Site; readonly forum: Site },
+    catalogue: Catalogue,
+    client: Client,
+    random: () => number,
+  ) {
+    this.#plain = sites.plain;
+    this.#forum = sites.forum;
     this.#catalogue = catalogue;
+    this.client = client;
     this.#random = random;
-    this.#kinds = [
-      { name: 'pictures', share: 0.7, send: () => this.#picture(catalogue.regular(random)) },
-      { name: 'HEAD', share: 0.08, send: () => this.#head(catalogue.regular(random)) },
-      {
-        name: 'conditional',
-        share: 0.12,
-        send: () => this.#conditional(catalogue.regular(random)),
-      },
-      { name: 'missing', share: 0.04, send: () => this.#stranger() },
-      {
-        name: 'broken',
-        share: 0.02,
-        send: () => this.#expect('/user_avatar/soak/broken/48/1.png', 422),
-      },
-      {
-        name: 'malformed',
-        share: 0.02,
-        send: () => this.#expect('/user_avatar/soak/..%2f/7/x', 404),
-      },
-      {
-        name: 'POST',
-        share: 0.01,
-        send: () => this.#expect('/user_avatar/soak/u/48/1.png', 405, 'POST'),
-      },
-      { name: 'health', share: 0.01, send: () => this.#health() },
-    ];
+    this.#kinds = [...this.#askedOfPlain(), ...this.#askedOfForum()];
   }
 
   get requests(): number {
     return [...this.counts.values()].reduce((sum, count) => sum + count, 0);
-  }
-
-  close(): void {
-    this.#agent.destroy();
   }
 
   /** As fast as they are answered, so many at a time. @returns how many a second */
@@ -117,13 +74,71 @@ export class Traffic {
     await Promise.all(underWay);
   }
 
-  /** Whether a picture nobody has asked for is shown as it should be. */
+  /** Whether pictures nobody has asked for, one of each site, are shown as they should be. */
   async isHealed(): Promise<boolean> {
-    const known = this.#catalogue.newcomer();
+    const newcomers = [this.#plain, this.#forum].map(({ avatars }) => avatars.newcomer());
+    const shown = await Promise.all(newcomers.map((known) => this.#isShown(known)));
+    return shown.every(Boolean);
+  }
+
+  #askedOfPlain(): readonly Kind[] {
+    const { client } = this;
+    const { url, avatars } = this.#plain;
+    const regular = () => avatars.regular(this.#random);
+    const at = (path: string): string => `${url}/user_avatar/soak/${path}`;
+    return [
+      { name: 'pictures', share: 0.52, send: () => client.picture(regular()) },
+      { name: 'HEAD', share: 0.06, send: () => client.head(regular()) },
+      { name: 'conditional', share: 0.09, send: () => client.conditional(regular()) },
+      {
+        name: 'missing',
+        share: 0.03,
+        send: () => client.status(at(`${this.#stranger()}/48/1.png`), 404),
+      },
+      { name: 'broken', share: 0.02, send: () => client.status(at('broken/48/1.png'), 422) },
+      { name: 'malformed', share: 0.01, send: () => client.status(at('..%2f/7/x'), 404) },
+      { name: 'POST', share: 0.01, send: () => client.status(at('u/48/1.png'), 405, 'POST') },
+      { name: 'health', share: 0.01, send: () => client.status(`${url}/healthz`, 200) },
+    ];
+  }
+
+  /** Here the database has to be asked for those who come for the first time, and for nobodies. */
+  #askedOfForum(): readonly Kind[] {
+    const { client } = this;
+    const { url, avatars } = this.#forum;
+    const { blank } = this.#catalogue;
+    const regular = () => avatars.regular(this.#random);
+    const redirect = (): Promise<Complaint> => {
+      const user = Math.floor(this.#random() * FORUM.users);
+      const to = FORUM.path(user, NEAREST_SIZE, 'png');
+      return client.redirect(url + FORUM.path(user, UNLISTED_SIZE, 'png'), to);
+    };
+    const nobody = (): string =>
+      `${url}/user_avatar/soak/${this.#stranger()}/${SIZE_OF_BLANK}/1_2.png`;
+    return [
+      { name: 'forum, pictures', share: 0.14, send: () => client.picture(regular()) },
+      { name: 'forum, newcomers', share: 0.02, send: () => client.picture(avatars.newcomer()) },
+      { name: 'forum, HEAD', share: 0.01, send: () => client.head(regular()) },
+      { name: 'forum, conditional', share: 0.03, send: () => client.conditional(regular()) },
+      { name: 'forum, nobody', share: 0.02, send: () => client.blank(nobody(), blank) },
+      { name: 'forum, broken', share: 0.01, send: () => client.blank(url + BROKEN.path, blank) },
+      { name: 'forum, unlisted size', share: 0.01, send: redirect },
+      { name: 'forum, health', share: 0.01, send: () => client.status(`${url}/healthz`, 200) },
+    ];
+  }
+
+  #stranger(): string {
+    this.#strangers += 1;
+    return `nobody-${this.#strangers}`;
+  }
+
+  async #isShown(known: Known): Promise<boolean> {
     try {
-      const { status, body } = await this.#ask(known.path);
-      return status === 200 && this.#differs(known, body) === undefined;
-    } catch {
+      const { isShown, complaint } = await this.client.isShown(known);
+      if (complaint !== undefined) this.wrong.push(complaint);
+      return isShown;
+    } catch (error) {
+      this.unanswered.push(`${known.url}: ${String(error)}`);
       return false;
     }
   }
@@ -148,98 +163,4 @@ export class Traffic {
     // Of the rounding of their sum.
     return this.#kinds[0] ?? this.#choose();
   }
-
-  async #picture(known: Known): Promise<string | undefined> {
-    const reply = await this.#ask(known.path);
-    if (this.#isTrouble(known.path, reply)) return undefined;
-    if (reply.status !== 200) return `${known.path}: ${reply.status}`;
-    this.#tags.set(known.path, reply.headers.etag ?? '');
-    return this.#differs(known, reply.body);
-  }
-
-  async #head(known: Known): Promise<string | undefined> {
-    const reply = await this.#ask(known.path, 'HEAD');
-    if (this.#isTrouble(known.path, reply)) return undefined;
-    const isRight =
-      reply.status === 200 &&
-      Number(reply.headers['content-length']) === known.bytes &&
-      reply.body.length === 0;
-    return isRight ? undefined : `HEAD ${known.path}: ${reply.status}, ${reply.body.length} bytes`;
-  }
-
-  async #conditional(known: Known): Promise<string | undefined> {
-    const tag = this.#tags.get(known.path);
-    if (tag === undefined) return await this.#picture(known);
-    const reply = await this.#ask(known.path, 'GET', { 'if-none-match': tag });
-    if (this.#isTrouble(known.path, reply)) return undefined;
-    const isRight = reply.status === 304 && reply.headers.etag === tag && reply.body.length === 0;
-    return isRight ? undefined : `${known.path} with its tag: ${reply.status}`;
-  }
-
-  async #stranger(): Promise<string | undefined> {
-    this.#strangers += 1;
-    return await this.#expect(`/user_avatar/soak/nobody-${this.#strangers}/48/1.png`, 404);
-  }
-
-  async #health(): Promise<string | undefined> {
-    const startedAt = performance.now();
-    const complaint = await this.#expect('/healthz', 200);
-    this.healthMs.push(performance.now() - startedAt);
-    return complaint;
-  }
-
-  async #expect(path: string, status: number, method = 'GET'): Promise<string | undefined> {
-    const reply = await this.#ask(path, method);
-    if (reply.status === status || this.#isTrouble(path, reply)) return undefined;
-    return `${method} ${path}: ${reply.status}`;
-  }
-
-  #isTrouble(path: string, { askedAt, status, body }: Reply): boolean {
-    if (!TROUBLE.has(status)) return false;
-    const code = /"code":"(?<code>\w+)"/.exec(body.toString())?.groups?.['code'] ?? String(status);
-    if (code === OVERLOADED) this.overloaded += 1;
-    else this.troubles.push({ askedAt, answeredAt: performance.now(), path, what: code });
-    return true;
-  }
-
-  #differs({ path, sha256 }: Known, body: Buffer): string | undefined {
-    const digest = createHash('sha256').update(body).digest('hex');
-    return digest === sha256 ? undefined : `${path}: ${body.length} bytes that are others`;
-  }
-
-  async #ask(
-    path: string,
-    method = 'GET',
-    headers: Readonly<Record<string, string>> = {},
-  ): Promise<Reply> {
-    const askedAt = performance.now();
-    const { promise, resolve, reject } = Promise.withResolvers<Reply>();
-    const signal = AbortSignal.timeout(GIVE_UP_MS);
-    const asked = request(`${this.#url}${path}`, { method, headers, agent: this.#agent, signal });
-    asked.on('error', reject);
-    asked.on('response', (response) => {
-      buffer(response).then(
-        (body) =>
-          resolve({
-            askedAt,
-            status: response.statusCode ?? 0,
-            headers: response.headers,
-            body,
-          }),
-        reject,
-      );
-    });
-    asked.end();
-    return await promise;
-  }
-}
-
-export type Window = { readonly from: number; readonly to: number };
-
-/** Failures of what has met no fault, nor what one leaves behind. */
-export function unexplained(troubles: readonly Trouble[], faults: readonly Window[]): Trouble[] {
-  return troubles.filter(
-    ({ askedAt, answeredAt }) =>
-      !faults.some(({ from, to }) => askedAt <= to + HEALED_WITHIN_MS && answeredAt >= from),
-  );
 }

@@ -1,10 +1,19 @@
-/** What the processes of the service hold, sampled while it works. */
+/** What the processes of the services hold, sampled while they work. */
 import { readdirSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { residentMegabytes } from '../support/cpu.ts';
-import type { Service } from '../support/service.ts';
+import { type Service, startService } from '../support/service.ts';
 import { median, sum } from '../support/statistics.ts';
+import type { Workshop } from '../support/workshop.ts';
 import type { Probed } from './probe.ts';
 
+/** A service that tells what only it can know. */
+export type Watched = Service & {
+  /** The latest there is. */
+  readonly probed: () => Probed | undefined;
+};
+
+/** Of all services together. */
 export type Sample = {
   /** In minutes after the start. */
   readonly at: number;
@@ -14,25 +23,45 @@ export type Sample = {
   readonly sockets: number;
   readonly cacheMegabytes: number;
   readonly waiting: number;
-  readonly probed: Probed | undefined;
+  readonly timers: number;
+  readonly resources: number;
+  /** Of the one that was later. */
+  readonly loopMs: number;
 };
 
-export async function takeSample(
-  service: Service,
-  startedAt: number,
-  probed: Probed | undefined,
-): Promise<Sample> {
-  const [http = 0, ...renderers] = service.tree().map(residentMegabytes);
-  const open = descriptorsOf(service.pid);
+export async function startWatched(
+  workshop: Workshop,
+  env: Readonly<Record<string, string>>,
+): Promise<Watched> {
+  const service = await startService(workshop, {
+    preload: join(import.meta.dirname, 'probe.ts'),
+    env,
+  });
+  let probed: Probed | undefined;
+  service.child.on('message', (message) => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    probed = message as Probed;
+  });
+  return { ...service, probed: () => probed };
+}
+
+export async function takeSample(services: readonly Watched[], startedAt: number): Promise<Sample> {
+  const trees = services.map((service) => service.tree().map(residentMegabytes));
+  const open = services.flatMap(({ pid }) => descriptorsOf(pid));
+  const probed = services.flatMap((service) => service.probed() ?? []);
+  const metric = async (name: string): Promise<number> =>
+    sum(await Promise.all(services.map((service) => service.metric(name))));
   return {
     at: (performance.now() - startedAt) / 60_000,
-    httpMegabytes: http,
-    rendererMegabytes: sum(renderers),
+    httpMegabytes: sum(trees.map(([http = 0]) => http)),
+    rendererMegabytes: sum(trees.flatMap(([, ...renderers]) => renderers)),
     descriptors: open.length,
     sockets: open.filter((target) => target.startsWith('socket:')).length,
-    cacheMegabytes: (await service.metric('avatar_cache_bytes')) / 1e6,
-    waiting: await service.metric('avatar_renders_waiting'),
-    probed,
+    cacheMegabytes: (await metric('avatar_cache_bytes')) / 1e6,
+    waiting: await metric('avatar_renders_waiting'),
+    timers: sum(probed.map(({ timers }) => timers)),
+    resources: sum(probed.map(({ resources }) => resources)),
+    loopMs: Math.max(0, ...probed.map(({ loopMs }) => loopMs)),
   };
 }
 

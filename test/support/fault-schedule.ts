@@ -4,12 +4,12 @@ import type { Fault, FaultProxy } from './fault-proxy.ts';
 import type { TcpFault, TcpProxy } from './tcp-proxy.ts';
 
 /** Where faults are put: a proxy before each of them. */
-type Fragile = {
+export type Fragile = {
   readonly s3: Pick<FaultProxy, 'inject' | 'heal'>;
   readonly database?: Pick<TcpProxy, 'inject' | 'heal'> | undefined;
 };
 
-type Outage =
+export type Outage =
   | { readonly what: string; readonly of: 's3'; readonly fault: Fault }
   | { readonly what: string; readonly of: 'database'; readonly fault: TcpFault };
 

@@ -70,10 +70,13 @@ const AVIF: Encoders = {
 const PHOTOGRAPHS: Encoders = {
   'WebP as it is': asItIs('webp'),
   ...Object.fromEntries(
-    [80, 84, 88, 90, 92].map((quality) => [`WebP, ${quality}`, webp({ quality, effort: 4 })]),
+    [80, 83, 86, 88, 92].map((quality) => [
+      `WebP, ${quality}, plain`,
+      webp({ quality, effort: 4 }),
+    ]),
   ),
-  'WebP, 84, sharp edges of colour': webp({ quality: 84, effort: 4, smartSubsample: true }),
-  'WebP, 86, effort 2': webp({ quality: 86, effort: 2 }),
+  'WebP, 86': webp({ quality: 86, effort: 4, smartSubsample: true }),
+  'WebP, 83, effort 2': webp({ quality: 83, effort: 2, smartSubsample: true }),
   ...AVIF,
 };
 const DRAWINGS: Encoders = {

@@ -211,12 +211,12 @@ describe('the profiles', () => {
     'png3-48': 'c85a4adea08af891',
     'png3-48 noisy': '6b11533df026eb4b',
     'png3-48 of 288': '5a349e2a7d2dfc7f',
-    'webp3-200': '411969d6b74c1d45',
-    'webp3-200 noisy': '0980b47dd3c08563',
-    'webp3-240 of 200': 'd6ff5550f046ce66',
-    'webp3-48': 'a91280af4925a675',
-    'webp3-48 noisy': '3a0266aa220888c0',
-    'webp3-48 of 288': 'cd66742a27575847',
+    'webp4-200': '411969d6b74c1d45',
+    'webp4-200 noisy': '62f79078850373ec',
+    'webp4-240 of 200': '96f92d23751e68f8',
+    'webp4-48': 'a91280af4925a675',
+    'webp4-48 noisy': '73303282b14d6471',
+    'webp4-48 of 288': 'e7ebe6093569fb27',
   };
 
   it('make the same bytes as when their versions were given', async () => {

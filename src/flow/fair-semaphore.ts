@@ -7,6 +7,9 @@ const MOST_WAITING = 1000;
 /** All cost the same, however long they keep what they get: who had a turn lets one pass. */
 const COST_MS = PAID_BY_A_TURN_MS;
 
+/** The part of it all that is for those who have nothing. */
+const FOR_NEWCOMERS = 1 / 8;
+
 type Waiting = {
   readonly whose: Turn;
   readonly amount: number;
@@ -16,22 +19,29 @@ type Waiting = {
 /**
  * So much of something for all: reads at once, bytes of memory. When it is used up sites, clients and
  * users take turns. Whose turn it is gets it before all others, however much it needs: nobody starves.
+ * A part is for clients that have nothing of it yet: who has taken all the rest keeps none of them waiting.
  */
 export class FairSemaphore {
   readonly #what: string;
   readonly #all: number;
+  readonly #forAll: number;
   readonly #queue = new FairQueue<Waiting>();
+  /** How many pieces each client has that has any. */
+  readonly #pieces = new Map<string, number>();
   #left: number;
+  #leftForNewcomers: number;
 
   /** @param what it is, for the log */
   constructor(what: string, all: number) {
     this.#what = what;
     this.#all = all;
-    this.#left = all;
+    this.#leftForNewcomers = Math.floor(all * FOR_NEWCOMERS);
+    this.#forAll = all - this.#leftForNewcomers;
+    this.#left = this.#forAll;
   }
 
   get taken(): number {
-    return this.#all - this.#left;
+    return this.#all - this.#left - this.#leftForNewcomers;
   }
 
   get waiting(): number {
@@ -39,23 +49,37 @@ export class FairSemaphore {
   }
 
   /**
-   * @param amount who needs more than there is at all waits until nobody else has any
+   * @param amount who needs more than there is for all waits until nobody else has any
    * @returns to be disposed of when it is needed no more
    * @throws AvatarError `overloaded`, when too many wait already; the signal's reason
    */
   async acquire(turn: Turn, amount: number, signal: AbortSignal): Promise<Disposable> {
     signal.throwIfAborted();
-    const taken = Math.min(amount, this.#all);
-    if (this.#queue.size === 0 && taken <= this.#left) this.#left -= taken;
+    const taken = Math.min(amount, this.#forAll);
+    const client = JSON.stringify([turn.site, turn.client]);
+    const isFree = this.#queue.size === 0 && taken <= this.#left;
+    const isNewcomers = !isFree && !this.#pieces.has(client) && amount <= this.#leftForNewcomers;
+    if (isFree) this.#left -= taken;
+    else if (isNewcomers) this.#leftForNewcomers -= amount;
     else await this.#wait(turn, taken, signal);
+    this.#count(client, 1);
     let isTaken = true;
     return {
       [Symbol.dispose]: () => {
-        if (isTaken) this.#left += taken;
+        if (!isTaken) return;
         isTaken = false;
+        this.#count(client, -1);
+        if (isNewcomers) this.#leftForNewcomers += amount;
+        else this.#left += taken;
         this.#callNext();
       },
     };
+  }
+
+  #count(client: string, more: 1 | -1): void {
+    const pieces = (this.#pieces.get(client) ?? 0) + more;
+    if (pieces === 0) this.#pieces.delete(client);
+    else this.#pieces.set(client, pieces);
   }
 
   async #wait(whose: Turn, amount: number, signal: AbortSignal): Promise<void> {

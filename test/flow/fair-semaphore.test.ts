@@ -94,11 +94,34 @@ describe('a semaphore', () => {
     using _taken = await semaphore.acquire(turnOf('a'), 4, never);
     const client = new AbortController();
     const large = semaphore.acquire(turnOf('b'), 8, client.signal);
-    const small = semaphore.acquire(turnOf('c'), 6, never);
+    const small = semaphore.acquire(turnOf('c'), 5, never);
     client.abort(new Error('left'));
     await expect(large).rejects.toThrow('left');
     (await small)[Symbol.dispose]();
     expect(semaphore.taken).toBe(4);
+  });
+
+  it('keeps a part for those who have nothing, which nobody has more than once', async () => {
+    const semaphore = new FairSemaphore('slots', 16);
+    const got: string[] = [];
+    const take = taker(semaphore, got);
+    const greedy = Array.from({ length: 40 }, (_, index) => take(`a${index}`, 1));
+    await nextTurn();
+    expect(got).toHaveLength(14);
+    const [endFirst] = ['b1', 'b2', 'c1', 'd1'].map((name) => take(name, 1));
+    await nextTurn();
+    expect(got.slice(14)).toEqual(['b1', 'c1']);
+    expect(semaphore.taken).toBe(16);
+    // What was kept is kept for the next one; what was for all goes on by turns.
+    endFirst?.();
+    await nextTurn();
+    take('e1', 1);
+    await nextTurn();
+    expect(got.slice(16)).toEqual(['e1']);
+    for (const end of greedy.slice(0, 4)) end();
+    await nextTurn();
+    expect(got.slice(17)).toHaveLength(4);
+    expect(got.slice(17)).toEqual(expect.arrayContaining(['b2', 'd1']));
   });
 
   it('refuses who has filled the queue, and nobody else', async () => {

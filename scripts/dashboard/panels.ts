@@ -412,6 +412,13 @@ export const ROWS: readonly Row[] = [
         ],
       },
       {
+        title: 'Lines of the log lost',
+        about: 'Because nobody reads the standard output. More than 0: what is done is not known.',
+        kind: 'lines',
+        unit: 'ops',
+        queries: [plain('lines', total('avatar_log_lines_dropped_total'))],
+      },
+      {
         title: 'Up since',
         about: 'How long each instance has been running.',
         kind: 'lines',

@@ -9,8 +9,9 @@ const KEPT_FREE = 8 * 1024 * 1024;
 
 /**
  * Memory for originals, used again. V8 counts large buffers against its small heap and would collect it
- * whole for every sixteen megabytes read: half of what this process computes on a miss. Who is not sure
- * to be the last reader of a block just does not give it back; then it is collected like any other.
+ * whole for every sixteen megabytes read: half of what this process computes on a miss, in pauses that
+ * hits feel. Who is not sure to be the last reader of a block just does not give it back; then it is
+ * collected like any other.
  */
 export class BlockMemory {
   readonly #free = new Map<number, ArrayBuffer[]>();
@@ -32,10 +33,17 @@ export class BlockMemory {
     return Buffer.from(block, 0, bytes);
   }
 
-  /** Nobody may read from `buffer` any more. What did not come from here, or came back, is let be. */
+  /**
+   * Nobody may read from `buffer` any more: it may be empty from now on, or full of something else.
+   * What did not come from here, or came back, is let be.
+   */
   giveBack({ buffer }: Buffer): void {
     if (!(buffer instanceof ArrayBuffer) || !this.#lent.delete(buffer)) return;
-    if (this.#freeBytes + buffer.byteLength > this.#mostFreeBytes) return;
+    if (this.#freeBytes + buffer.byteLength > this.#mostFreeBytes) {
+      // Frees it now, not when V8 gets round to it: what waits in a queue outlives the young generation.
+      buffer.transfer(0);
+      return;
+    }
     this.#freeBytes += buffer.byteLength;
     const free = this.#free.get(buffer.byteLength);
     if (free === undefined) this.#free.set(buffer.byteLength, [buffer]);

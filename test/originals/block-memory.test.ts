@@ -36,6 +36,16 @@ describe('memory for originals', () => {
     expect(memory.take(100_000).buffer).not.toBe(second.buffer);
   });
 
+  it('frees at once what it does not keep', () => {
+    const memory = new BlockMemory(0);
+    const before = process.memoryUsage().arrayBuffers;
+    const lent = Array.from({ length: 20 }, () => memory.take(4e6));
+    expect(process.memoryUsage().arrayBuffers - before).toBeGreaterThan(79e6);
+    for (const each of lent) memory.giveBack(each);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1e6);
+    expect(lent.map(({ length }) => length)).toEqual(lent.map(() => 0));
+  });
+
   it('wastes at most a quarter', () => {
     const memory = new BlockMemory(0);
     for (let bytes = 32 * 1024; bytes < 8e6; bytes = Math.ceil(bytes * 1.07)) {

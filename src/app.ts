@@ -20,7 +20,6 @@ import { Negotiation } from './http/negotiation.ts';
 import { buildServer } from './http/server.ts';
 import { createInspector } from './inspect/inspect.ts';
 import { identify } from './inspect/magic.ts';
-import { BlockMemory } from './originals/block-memory.ts';
 import { recentBytesBeside } from './originals/recent.ts';
 import { SharedOriginals } from './originals/shared.ts';
 import type { PoolEvents, RenderPool } from './render/pool.ts';
@@ -186,18 +185,16 @@ async function openOriginals(
   metrics: Metrics,
 ): Promise<SharedOriginals> {
   const { originals, fetches: slots } = config;
-  const memory = new BlockMemory();
   const onRegionLearned = (bucket: string, region: string): void => {
     const cure = `say region=${region} in AVATAR_ORIGINALS`;
     logger.warn({ bucket, region, cure }, 'a bucket is in another region than configured');
   };
-  const opened = await openStores(originals, config, { memory, onRegionLearned });
+  const opened = await openStores(originals, config, { onRegionLearned });
   const stores = config.hedges ? await hedge(opened, metrics) : opened;
   return new SharedOriginals(stores, {
     slots,
     heldBytes: HELD_ORIGINALS_BYTES,
     recentBytes: recentBytesBeside(config.memoryBytes),
-    memory,
     patienceMs: PATIENCE_MS * paceOf(config),
     events: new StoreReports(stores, logger, metrics.stores),
     onBytes: (bytes) => metrics.stores.readOriginal(formatOf(bytes), bytes.byteLength),

@@ -2,7 +2,6 @@
 import type { OriginalStore } from './avatar/ports.ts';
 import type { Config } from './config/load.ts';
 import type { S3Address, StoreAddress } from './config/stores.ts';
-import type { BlockMemory } from './originals/block-memory.ts';
 import { createFolderStore } from './originals/folder.ts';
 import type { S3Settings } from './s3/client.ts';
 
@@ -17,8 +16,6 @@ const SPARE_SOCKETS = 8;
 type Limits = Pick<Config, 'maxOriginalBytes' | 'fetches' | 'deadlineMs'>;
 
 type StoresOptions = {
-  /** Where originals are read to. */
-  readonly memory?: BlockMemory;
   readonly onRegionLearned?: (bucket: string, region: string) => void;
 };
 
@@ -52,14 +49,13 @@ export function paceOf({ deadlineMs }: Pick<Config, 'deadlineMs'>): number {
 async function openStore(
   address: StoreAddress,
   limits: Limits,
-  { memory, onRegionLearned }: StoresOptions,
+  { onRegionLearned }: StoresOptions,
 ): Promise<OriginalStore> {
   switch (address.kind) {
     case 'folder':
       return createFolderStore({
         directory: address.directory,
         maxBytes: limits.maxOriginalBytes,
-        ...(memory === undefined ? {} : { memory }),
       });
     case 's3': {
       // The SDK takes longer to load than everything else together.
@@ -67,7 +63,6 @@ async function openStore(
       return createS3Store({
         ...s3Settings(address, limits),
         maxBytes: limits.maxOriginalBytes,
-        memory,
         onRegionLearned: (region) => onRegionLearned?.(address.bucket, region),
       });
     }

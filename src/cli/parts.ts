@@ -5,7 +5,7 @@ import type { AvatarError } from '../errors.ts';
 import { RateLimiter } from '../flow/rate-limiter.ts';
 import { createInspector } from '../inspect/inspect.ts';
 import { HARMLESS_VECTORS, NO_VECTORS } from '../inspect/svg.ts';
-import { BlockMemory } from '../originals/block-memory.ts';
+import { freeOriginal } from '../originals/free.ts';
 import { readInTurn } from '../originals/in-turn.ts';
 import { rateLimitedStore } from '../originals/rate-limited.ts';
 import type { PoolEvents, RenderPool } from '../render/pool.ts';
@@ -38,8 +38,7 @@ export async function openParts(
 ): Promise<Parts> {
   const atOnce = Math.min(config.fetches, 8 + 4 * config.renders);
   const limiter = new RateLimiter(rate);
-  const memory = new BlockMemory();
-  const opened = await openStores(config.originals, config, { memory });
+  const opened = await openStores(config.originals, config);
   const stores = opened.map((store) => rateLimitedStore(store, limiter));
   const inTrouble = new Set<string>();
   const onFallback = ({ name }: OriginalStore, error: AvatarError): void => {
@@ -59,7 +58,7 @@ export async function openParts(
       async read(keys, options) {
         const found = await readInTurn(stores, keys, options, onFallback);
         if (found === undefined || found === 'unchanged') return found;
-        return { ...found, release: () => memory.giveBack(found.bytes) };
+        return { ...found, release: () => freeOriginal(found.bytes) };
       },
     },
     vectors: config.locator.kind === 'discourse' ? HARMLESS_VECTORS : NO_VECTORS,

@@ -6,13 +6,11 @@ import type { Found, OriginalStore, ReadOptions } from '../avatar/ports.ts';
 import { AvatarError, codeOf } from '../errors.ts';
 import { orAbort } from '../flow/abort.ts';
 import { hasPlainSegments } from '../keys.ts';
-import { BlockMemory } from './block-memory.ts';
 
 type FolderSettings = {
   readonly directory: string;
   /** Larger files are refused before a byte of them is read. */
   readonly maxBytes: number;
-  readonly memory?: BlockMemory;
 };
 
 /**
@@ -22,7 +20,7 @@ type FolderSettings = {
  * Files should be put in place by renaming: one that is written where it is read can be read half.
  */
 export function createFolderStore(settings: FolderSettings): OriginalStore {
-  const { directory, maxBytes, memory = new BlockMemory(0) } = settings;
+  const { directory, maxBytes } = settings;
   const folder = resolve(directory);
   const name = `file:${folder}`;
   const place = new RealPlace(folder);
@@ -49,7 +47,7 @@ export function createFolderStore(settings: FolderSettings): OriginalStore {
       }
       const length = Number(before.size);
       await claim?.(length, signal);
-      const bytes = await readWhole(file, memory.take(length), signal);
+      const bytes = await readWhole(file, Buffer.allocUnsafeSlow(length), signal);
       // What is rendered from half a file would be kept by a CDN for a year.
       if (etagOf(await file.stat({ bigint: true })) !== etag) {
         throw new AvatarError('originals_unavailable', {

@@ -6,17 +6,14 @@ import { readBody } from '../s3/body.ts';
 import { bareTag, S3Bucket } from '../s3/bucket.ts';
 import { BodyChecks } from '../s3/checksum.ts';
 import type { S3Settings } from '../s3/client.ts';
-import type { BlockMemory } from './block-memory.ts';
 
 export type S3OriginalsSettings = S3Settings & {
   /** Larger objects are refused, before reading where their length is announced. */
   readonly maxBytes: number;
-  /** Where objects are read to. */
-  readonly memory?: BlockMemory | undefined;
 };
 
 export function createS3Store(settings: S3OriginalsSettings): OriginalStore {
-  const { maxBytes, memory, timeouts } = settings;
+  const { maxBytes, timeouts } = settings;
   const bucket = new S3Bucket(settings);
   const { name } = bucket;
   const checks = new BodyChecks();
@@ -43,7 +40,7 @@ export function createS3Store(settings: S3OriginalsSettings): OriginalStore {
       const hash = checks.begin(found);
       const { stallMs } = timeouts;
       const limits = { what, maxBytes, stallMs, signal, length };
-      const bytes = await readBody(body, { ...limits, claim, memory, hash });
+      const bytes = await readBody(body, { ...limits, claim, hash });
       if (bytes === undefined) throw tooLarge(what, maxBytes);
       const etag = etagOf(rawTag);
       if (hash !== undefined) checks.finish(hash, etag, what);

@@ -3,7 +3,7 @@ import { AvatarError } from '../errors.ts';
 import type { Turn } from '../flow/fair-queue.ts';
 import { SingleFlight } from '../flow/single-flight.ts';
 import { FairSemaphore } from '../flow/fair-semaphore.ts';
-import { BlockMemory } from './block-memory.ts';
+import { freeOriginal } from './free.ts';
 import { Hold } from './hold.ts';
 import { OrderedStores, type OrderedSettings } from './ordered.ts';
 import { RECENT_ORIGINALS, RecentOriginals } from './recent.ts';
@@ -15,8 +15,6 @@ export type SharedOriginalsSettings = OrderedSettings & {
   readonly heldBytes: number;
   /** Memory for originals just read, in bytes. */
   readonly recentBytes: number;
-  /** Where the stores read to. */
-  readonly memory?: BlockMemory;
   /** Told of the bytes of each original read. */
   readonly onBytes?: (bytes: Buffer) => void;
   /** Told of each one who shares a read under way. */
@@ -39,7 +37,6 @@ export class SharedOriginals implements Originals {
   readonly #held: FairSemaphore;
   readonly #flights = new SingleFlight<Held>(isWorthRepeating);
   readonly #recent: RecentOriginals;
-  readonly #memory: BlockMemory;
   readonly #settings: Pick<SharedOriginalsSettings, 'onBytes' | 'onJoined'>;
 
   constructor(stores: readonly OriginalStore[], settings: SharedOriginalsSettings) {
@@ -47,7 +44,6 @@ export class SharedOriginals implements Originals {
     this.#stores = new OrderedStores(stores, settings);
     this.#slots = new FairSemaphore('reads of originals', settings.slots);
     this.#held = new FairSemaphore('memory for originals', settings.heldBytes);
-    this.#memory = settings.memory ?? new BlockMemory(0);
     this.#recent = new RecentOriginals(settings.recentBytes, RECENT_ORIGINALS.keepMs);
   }
 
@@ -71,7 +67,7 @@ export class SharedOriginals implements Originals {
     const { found, hold } = result;
     if (found === undefined || found === 'unchanged') return found;
     const original = { ...found, done: hold.join() };
-    return isAlone ? { ...original, release: () => this.#memory.giveBack(found.bytes) } : original;
+    return isAlone ? { ...original, release: () => freeOriginal(found.bytes) } : original;
   }
 
   get running(): number {
@@ -108,7 +104,7 @@ export class SharedOriginals implements Originals {
     // Meanwhile it may have had its time.
     const original = this.#recent.get(name);
     if (original === undefined) done();
-    return original && { ...original, done };
+    return original && { ...original, done, release: () => freeOriginal(original.bytes) };
   }
 
   async #readOnce(name: string, keys: readonly string[], options: ReadOptions): Promise<Held> {

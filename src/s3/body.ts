@@ -5,11 +5,6 @@ import { AvatarError } from '../errors.ts';
 /** What a body without a length in its header is given at first. */
 const UNKNOWN_LENGTH = 64 * 1024;
 
-/** Where bytes are read to. */
-export type Memory = { take(bytes: number): Buffer };
-
-const UNSHARED: Memory = { take: (bytes) => Buffer.allocUnsafeSlow(bytes) };
-
 export type BodyLimits = {
   readonly maxBytes: number;
   readonly stallMs: number;
@@ -18,7 +13,6 @@ export type BodyLimits = {
   readonly what: string;
   /** As the reply's header has it. */
   readonly length?: number | undefined;
-  readonly memory?: Memory | undefined;
   /** Resolves when there is room for so many bytes. */
   readonly claim?: ((bytes: number, signal: AbortSignal) => Promise<void>) | undefined;
   /** Fed with what comes. */
@@ -75,18 +69,18 @@ async function unread(body: Readable, wait: Promise<void>): Promise<void> {
 
 async function collect(
   body: Readable,
-  { maxBytes, length, memory = UNSHARED }: BodyLimits,
+  { maxBytes, length }: BodyLimits,
   onChunk: (chunk: Buffer) => void,
 ): Promise<Buffer | undefined> {
   // Never more than is allowed, whatever the header claims.
-  let bytes = memory.take(Math.min(length ?? UNKNOWN_LENGTH, maxBytes));
+  let bytes = Buffer.allocUnsafeSlow(Math.min(length ?? UNKNOWN_LENGTH, maxBytes));
   let total = 0;
   // Leaving this loop early destroys the body.
   for await (const chunk of body as AsyncIterable<Buffer>) {
     onChunk(chunk);
     if (total + chunk.length > maxBytes) return undefined;
     if (total + chunk.length > bytes.length) {
-      const larger = memory.take(Math.min(2 * (total + chunk.length), maxBytes));
+      const larger = Buffer.allocUnsafeSlow(Math.min(2 * (total + chunk.length), maxBytes));
       bytes.copy(larger, 0, 0, total);
       bytes = larger;
     }

@@ -87,6 +87,22 @@ describe('originals that are shared', () => {
     expect((await other).bytes).toHaveLength(600);
   });
 
+  it('are freed by who reads them alone, and by nobody who shares them', async () => {
+    await put(400, 'a', 'b');
+    const { begin } = reader(share({ heldBytes: 10_000, recentBytes: 10_000 }));
+    const alone = await begin('a');
+    alone.release?.();
+    expect(alone.bytes).toHaveLength(0);
+    const again = await begin('a');
+    expect(again.bytes.toString()).toBe('a'.repeat(400));
+    again.release?.();
+    expect(again.bytes).toHaveLength(0);
+
+    const shared = await Promise.all([begin('b'), begin('b')]);
+    for (const each of shared) each.release?.();
+    expect(shared.map(({ bytes }) => bytes.toString())).toEqual(['b'.repeat(400), 'b'.repeat(400)]);
+  });
+
   it('are read in turns of their clients', async () => {
     const keys = ['a1', 'a2', 'a3', 'a4', 'a5', 'b1'];
     await put(10, ...keys);

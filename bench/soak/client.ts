@@ -100,11 +100,16 @@ export class Client implements Disposable {
   }
 
   /** Whether it is shown by now. That it is not yet is no complaint, and not counted. */
-  async isShown(known: Known): Promise<{ isShown: boolean; complaint: Complaint }> {
-    const { status, body } = await this.#ask(known.url);
-    if (TROUBLE.has(status)) return { isShown: false, complaint: undefined };
+  async isShown(known: Known): Promise<{ excuse: string | undefined; complaint: Complaint }> {
+    const reply = await this.#ask(known.url);
+    const { status, askedAt, body } = reply;
+    if (TROUBLE.has(status)) {
+      const ms = Math.round(performance.now() - askedAt);
+      const codes = documentedCodes(reply).join();
+      return { excuse: `${known.url}: ${status} ${codes} after ${ms} ms`, complaint: undefined };
+    }
     const complaint = status === 200 ? differs(known.url, known, body) : `${known.url}: ${status}`;
-    return { isShown: complaint === undefined, complaint };
+    return { excuse: undefined, complaint };
   }
 
   /** @param regular whose avatar it is, if an answer of the database about it holds on */

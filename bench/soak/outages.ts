@@ -41,15 +41,28 @@ export async function breakAndHeal(
       },
       afterEach: async ({ what, of }) => {
         const to = performance.now();
-        while (!(await traffic.isHealed()) && performance.now() - to < 6 * HEALED_WITHIN_MS) {
-          await sleep(100);
+        const symptoms = await untilHealed(traffic, to + 6 * HEALED_WITHIN_MS);
+        const healedMs = performance.now() - to;
+        past.push({ what, of, from, to, healedMs });
+        if (healedMs > HEALED_WITHIN_MS) {
+          for (const symptom of symptoms) say(`${what}, still: ${symptom}`);
         }
-        past.push({ what, of, from, to, healedMs: performance.now() - to });
         await sleep(CALM_MS, undefined, { signal }).catch(() => undefined);
       },
     });
   }
   return past;
+}
+
+/** @returns what was wrong until then */
+async function untilHealed(traffic: Traffic, giveUpAt: number): Promise<string[]> {
+  const seen: string[] = [];
+  for (;;) {
+    const symptoms = await traffic.symptoms();
+    seen.push(...symptoms);
+    if (symptoms.length === 0 || performance.now() > giveUpAt) return seen;
+    await sleep(100);
+  }
 }
 
 /** Failures of what has met no fault that could do this, nor what one leaves behind. */

@@ -74,11 +74,11 @@ export class Traffic {
     await Promise.all(underWay);
   }
 
-  /** Whether pictures nobody has asked for, one of each site, are shown as they should be. */
-  async isHealed(): Promise<boolean> {
+  /** What is wrong with pictures nobody has asked for, one of each site; nothing once all is healed. */
+  async symptoms(): Promise<string[]> {
     const newcomers = [this.#plain, this.#forum].map(({ avatars }) => avatars.newcomer());
-    const shown = await Promise.all(newcomers.map((known) => this.#isShown(known)));
-    return shown.every(Boolean);
+    const shown = await Promise.all(newcomers.map((known) => this.#symptom(known)));
+    return shown.filter((symptom) => symptom !== undefined);
   }
 
   #askedOfPlain(): readonly Kind[] {
@@ -132,14 +132,15 @@ export class Traffic {
     return `nobody-${this.#strangers}`;
   }
 
-  async #isShown(known: Known): Promise<boolean> {
+  async #symptom(known: Known): Promise<string | undefined> {
     try {
-      const { isShown, complaint } = await this.client.isShown(known);
+      const { excuse, complaint } = await this.client.isShown(known);
       if (complaint !== undefined) this.wrong.push(complaint);
-      return isShown;
+      return excuse ?? complaint;
     } catch (error) {
-      this.unanswered.push(`${known.url}: ${String(error)}`);
-      return false;
+      const unanswered = `${known.url}: ${String(error)}`;
+      this.unanswered.push(unanswered);
+      return unanswered;
     }
   }
 

@@ -1,6 +1,6 @@
 /**
- * How an avatar is answered, from top to bottom. This page is the specification; each step is a
- * part of its own, and none of them knows of HTTP.
+ * How an avatar is answered, from top to bottom. This page is the specification, and `misses.ts` the
+ * next one of it; each step is a part of its own, and none of them knows of HTTP.
  */
 import { AvatarError } from '../errors.ts';
 import { orAbort } from '../flow/abort.ts';
@@ -8,31 +8,24 @@ import { Deadline } from '../flow/deadline.ts';
 import type { Turn } from '../flow/fair-queue.ts';
 import { SingleFlight } from '../flow/single-flight.ts';
 import type { Answer, Caller } from './answer.ts';
-import { findOriginal, type FoundOriginal, verifyCopy } from './find-original.ts';
 import { type AskedFormat, askedFormat, stillFormat } from './formats.ts';
 import type { Letters } from './letters.ts';
-import { makeVariant, type VariantParts } from './make-variant.ts';
-import type { Locator, Original, Originals, Sizes, Variant, VariantCache } from './ports.ts';
+import { Misses, type MissParts, type MissRules, type Wanted } from './misses.ts';
+import type { Sizes } from './ports.ts';
 import { Refusals } from './refusals.ts';
 import type { AvatarRequest, NobodysRequest } from './request.ts';
-import type { SharedCopies, SharedCopy } from './shared-copies.ts';
 import { chooseSize, type SizePolicy } from './sizes.ts';
 import { Stages, type WorkObserver } from './stages.ts';
 import { type StandInPolicy, standInFor } from './stand-in.ts';
-import { avatarKey, type HeldCopy, heldCopy, type ProfileVersions, variantKey } from './variant.ts';
+import { avatarKey, type HeldCopy, heldCopy, variantKey } from './variant.ts';
 
-export type PipelineParts = VariantParts & {
+export type PipelineParts = MissParts & {
   readonly sizes: Sizes;
-  readonly locator: Locator;
-  readonly originals: Originals;
-  readonly variants: VariantCache;
-  /** What all instances share, where they do. */
-  readonly shared: SharedCopies | undefined;
   readonly letters: Letters;
   readonly observer: WorkObserver;
 };
 
-export type PipelineRules = {
+export type PipelineRules = MissRules & {
   /** The hosts served, in lower case; undefined: all. */
   readonly hosts: ReadonlySet<string> | undefined;
   /** Only then do sites take turns: else one client could have the turns of as many as it names. */
@@ -42,48 +35,19 @@ export type PipelineRules = {
   /** Of originals that move, in formats that can. */
   readonly keepsMotion: boolean;
   readonly standIn: StandInPolicy;
-  readonly profiles: ProfileVersions;
-  /** The whole of a miss. */
-  readonly deadlineMs: number;
 };
-
-/** A variant that is not in memory. */
-type Wanted = {
-  /** Of the first who asks for it. */
-  readonly turn: Turn;
-  readonly request: AvatarRequest;
-  readonly format: AskedFormat;
-  readonly key: string;
-};
-
-/** The way of a variant to those who wait for it. */
-type Miss = Wanted & {
-  readonly held: HeldCopy | undefined;
-  readonly stages: Stages;
-  /** On the clock of `performance.now()`. */
-  readonly dueAt: number;
-  /** Aborts when nobody waits any more. */
-  readonly signal: AbortSignal;
-};
-
-/** How long "missing" and "damaged" hold for an avatar before its original is read again. */
-const AVATAR_REFUSED_MS = 60_000;
-/** How long one that could not be verified is shown before that is tried again. */
-const UNVERIFIED_FOR_MS = 30_000;
-/** How long the verdict on one original's bytes holds: it is never decoded again in that time. */
-const ORIGINAL_REFUSED_MS = 600_000;
-/** How long a still is shown for an animation that there was no time for. */
-const PROVISIONAL_FOR_MS = 600_000;
 
 export class Pipeline {
   readonly #parts: PipelineParts;
   readonly #rules: PipelineRules;
   readonly #refusals = new Refusals();
+  readonly #misses: Misses;
   readonly #flights = new SingleFlight<Answer>(isWorthRepeating);
 
   constructor(parts: PipelineParts, rules: PipelineRules) {
     this.#parts = parts;
     this.#rules = rules;
+    this.#misses = new Misses(parts, rules, this.#refusals);
   }
 
   /** @throws AvatarError */
@@ -162,114 +126,10 @@ export class Pipeline {
     caller.watch?.(stages);
     const dueAt = stages.startedAt + this.#rules.deadlineMs;
     try {
-      return await this.#answerFor({ ...wanted, held, stages, dueAt, signal });
+      return await this.#misses.answer({ ...wanted, held, stages, dueAt, signal });
     } finally {
       stages.finish();
       this.#parts.observer.worked(stages);
-    }
-  }
-
-  async #answerFor(miss: Miss): Promise<Answer> {
-    const { held } = miss;
-    // Who holds a copy needs none of ours, unless theirs turns out to be outdated.
-    const shared = held === undefined ? await this.#findShared(miss) : undefined;
-    let found: FoundOriginal;
-    try {
-      found = await this.#findOriginal(miss, shared);
-    } catch (error) {
-      this.#refusals.remember(avatarKey(miss.request), error, AVATAR_REFUSED_MS);
-      return await this.#answerUnverified(AvatarError.from(error), miss, shared);
-    }
-    switch (found.kind) {
-      case 'read': {
-        const { original } = found;
-        try {
-          // Whoever has noticed it before has rendered it.
-          const latest = held === undefined ? shared : await this.#findShared(miss);
-          return await this.#answerRead(original, miss, latest);
-        } finally {
-          original.done?.();
-        }
-      }
-      case 'unchanged':
-        return shared?.kind === 'usable'
-          ? this.#answerShared(shared.variant, miss)
-          : { kind: 'unchanged', etag: held?.tag ?? '' };
-      case 'moved':
-        return {
-          kind: 'elsewhere',
-          request: { ...miss.request, id: found.id },
-          because: 'upload',
-        };
-      case 'missing':
-        // Not remembered here: whom the locator asks, and how often, is its own affair.
-        throw new AvatarError('avatar_missing');
-    }
-  }
-
-  async #findShared(miss: Miss): Promise<SharedCopy | undefined> {
-    if (this.#parts.shared === undefined) return undefined;
-    miss.stages.begin('shared');
-    return await this.#parts.shared.find(miss, miss.signal);
-  }
-
-  async #findOriginal(miss: Miss, shared: SharedCopy | undefined): Promise<FoundOriginal> {
-    if (shared?.kind === 'usable') {
-      const copy = { ...miss, knownTag: shared.originalTag };
-      return await verifyCopy(this.#parts, miss.request, copy, this.#rules.deadlineMs);
-    }
-    const knownTag = miss.held?.originalTag;
-    return await findOriginal(this.#parts, miss.request, { ...miss, knownTag });
-  }
-
-  /** The original cannot be asked for: a picture that was made of it is shown nevertheless. */
-  async #answerUnverified(
-    trouble: AvatarError,
-    miss: Miss,
-    shared: SharedCopy | undefined,
-  ): Promise<Answer> {
-    if (trouble.isVerdict || miss.signal.aborted) throw trouble;
-    const copy = miss.held === undefined ? shared : await this.#findShared(miss);
-    if (copy?.kind !== 'usable') throw trouble;
-    return this.#answerShared(copy.variant, miss, trouble);
-  }
-
-  #answerShared(variant: Variant, { key }: Miss, trouble?: AvatarError): Answer {
-    const isVerified = trouble === undefined;
-    this.#parts.shared?.used(isVerified ? 'hit' : 'unverified');
-    this.#parts.variants.set(key, variant, isVerified ? undefined : UNVERIFIED_FOR_MS);
-    const answer = { kind: 'variant', variant, key, source: 'shared' } as const;
-    return isVerified ? answer : { ...answer, trouble };
-  }
-
-  async #answerRead(
-    original: Original,
-    miss: Miss,
-    shared: SharedCopy | undefined,
-  ): Promise<Answer> {
-    const { key } = miss;
-    if (shared?.kind === 'usable') {
-      if (shared.originalTag === original.etag) {
-        original.release?.();
-        return this.#answerShared(shared.variant, miss);
-      }
-      this.#parts.shared?.used('stale');
-    }
-    try {
-      const variant = await this.#refusals.guard(original.identity, ORIGINAL_REFUSED_MS, () =>
-        makeVariant(this.#parts, original, miss, this.#rules.profiles),
-      );
-      original.release?.();
-      if (variant.isProvisional === true) {
-        this.#parts.variants.set(key, variant, PROVISIONAL_FOR_MS);
-      } else {
-        this.#parts.variants.set(key, variant);
-        this.#parts.shared?.keep(miss, variant, shared);
-      }
-      return { kind: 'variant', variant, key, source: 'rendered' };
-    } catch (error) {
-      this.#refusals.remember(avatarKey(miss.request), error, AVATAR_REFUSED_MS);
-      throw error;
     }
   }
 

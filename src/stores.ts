@@ -1,8 +1,8 @@
 /** The stores of originals that are configured, opened: for the service and for the command line. */
-import type { OriginalStore } from './avatar/ports.ts';
 import type { Config } from './config/load.ts';
 import type { S3Address, StoreAddress } from './config/stores.ts';
 import { createFolderStore } from './originals/folder.ts';
+import type { OriginalStore } from './originals/store.ts';
 import type { S3Settings } from './s3/client.ts';
 
 /** S3 answers within a tenth of a second; many times that is trouble, not load. */

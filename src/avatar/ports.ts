@@ -68,8 +68,6 @@ export type ReadOptions = {
   readonly patienceMs?: number | undefined;
   /** Whose turn it is, where reads wait for each other. */
   readonly turn?: Turn | undefined;
-  /** Asked by a store before it reads so many bytes: resolves when there is memory for them. */
-  readonly claim?: ((bytes: number, signal: AbortSignal) => Promise<void>) | undefined;
 };
 
 /** Originals, wherever they are. */
@@ -80,21 +78,6 @@ export interface Originals {
    * @throws AvatarError `originals_*` or `original_too_large`
    */
   read(keys: readonly string[], options: ReadOptions): Promise<Found>;
-}
-
-/** One place of them. */
-export interface OriginalStore {
-  /** For logs and metrics: `s3://bucket/prefix`, `file:…`. Never sent to a client. */
-  readonly name: string;
-  /**
-   * Reads one object, in one request to the store.
-   * @returns undefined when there is no such object
-   * @throws AvatarError `originals_*` or `original_too_large`
-   */
-  read(key: string, options: ReadOptions): Promise<Found>;
-  /** Resolves when the store can be reached with what is configured; else throws as `read` does. */
-  probe(signal: AbortSignal): Promise<void>;
-  close(): void;
 }
 
 /** An original that may be decoded: its header was read, and what is dangerous in it is gone. */

@@ -1,5 +1,5 @@
 /** What commands that look at avatars are made of: the service's own parts, without its listener. */
-import type { Inspector, Originals, OriginalStore, Vectors } from '../avatar/ports.ts';
+import type { Inspector, Originals, Vectors } from '../avatar/ports.ts';
 import type { Config } from '../config/load.ts';
 import type { AvatarError } from '../errors.ts';
 import { RateLimiter } from '../flow/rate-limiter.ts';
@@ -8,6 +8,7 @@ import { HARMLESS_VECTORS, NO_VECTORS } from '../inspect/svg.ts';
 import { freeOriginal } from '../originals/free.ts';
 import { readInTurn } from '../originals/in-turn.ts';
 import { rateLimitedStore } from '../originals/rate-limited.ts';
+import type { OriginalStore } from '../originals/store.ts';
 import type { PoolEvents, RenderPool } from '../render/pool.ts';
 import { startRenderers } from '../renderers.ts';
 import { openStores } from '../stores.ts';

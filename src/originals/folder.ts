@@ -2,10 +2,11 @@
 import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, open, opendir, realpath } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
-import type { Found, OriginalStore, ReadOptions } from '../avatar/ports.ts';
+import type { Found } from '../avatar/ports.ts';
 import { AvatarError, codeOf } from '../errors.ts';
 import { orAbort } from '../flow/abort.ts';
 import { hasPlainSegments } from '../keys.ts';
+import type { OriginalStore, StoreReadOptions } from './store.ts';
 
 type FolderSettings = {
   readonly directory: string;
@@ -28,7 +29,7 @@ export function createFolderStore(settings: FolderSettings): OriginalStore {
   async function readUnder(
     segments: readonly string[],
     key: string,
-    { signal, ifNoneMatch, claim }: ReadOptions,
+    { signal, ifNoneMatch, claim }: StoreReadOptions,
   ): Promise<Found> {
     const root = await place.now();
     const target = await realpath(join(root, ...segments));

@@ -1,5 +1,6 @@
-import type { Found, OriginalStore, ReadOptions } from '../avatar/ports.ts';
+import type { Found } from '../avatar/ports.ts';
 import { RecentTimes } from '../flow/recent-times.ts';
+import type { OriginalStore, StoreReadOptions } from './store.ts';
 
 /** What is slow: longer than this share of the last reads took. */
 const SLOW = 0.95;
@@ -29,7 +30,7 @@ export function createHedgedStore(
     return true;
   };
 
-  async function readTwice(key: string, options: ReadOptions, slowMs: number): Promise<Found> {
+  async function readTwice(key: string, options: StoreReadOptions, slowMs: number): Promise<Found> {
     const winner = new AbortController();
     const attempt = async (
       name: 'original' | 'hedge',

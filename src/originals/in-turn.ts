@@ -1,5 +1,6 @@
-import type { Found, OriginalStore, ReadOptions } from '../avatar/ports.ts';
+import type { Found } from '../avatar/ports.ts';
 import { AvatarError } from '../errors.ts';
+import type { OriginalStore, StoreReadOptions } from './store.ts';
 
 /**
  * The first original there is, keys in order, each through all stores in order. For the command line:
@@ -13,7 +14,7 @@ import { AvatarError } from '../errors.ts';
 export async function readInTurn(
   stores: readonly OriginalStore[],
   keys: readonly string[],
-  options: ReadOptions,
+  options: StoreReadOptions,
   onFallback: (store: OriginalStore, error: AvatarError) => void = () => undefined,
 ): Promise<Found> {
   const failures = new Map<OriginalStore, AvatarError>();

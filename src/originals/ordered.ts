@@ -1,6 +1,7 @@
-import type { Found, OriginalStore, ReadOptions } from '../avatar/ports.ts';
+import type { Found, ReadOptions } from '../avatar/ports.ts';
 import { AvatarError } from '../errors.ts';
 import { Underway } from '../flow/underway.ts';
+import type { OriginalStore, StoreReadOptions } from './store.ts';
 import { type StoreEvents, TrackedStore } from './tracked.ts';
 
 export type OrderedSettings = {
@@ -9,14 +10,16 @@ export type OrderedSettings = {
   readonly events: StoreEvents;
 };
 
+type OrderedReadOptions = StoreReadOptions & Pick<ReadOptions, 'patienceMs'>;
+
 /**
  * Several stores as one: the first original there is, keys in order, each through all stores in order.
  *
  * A store that fails is passed over for the rest of the read. One that is slow, or known to be in
  * trouble, is left for the end: nobody whose original is elsewhere waits for its time-outs. Who brings
- * little patience waits for none of them again. If nobody
- * has the original, the first failure is thrown: what could not be asked about is not missing. A
- * verdict on an original that was found (`original_too_large`) is final.
+ * little patience waits for none of them again. If nobody has the original, the first failure is thrown:
+ * what could not be asked about is not missing. A verdict on an original that was found
+ * (`original_too_large`) is final.
  */
 export class OrderedStores {
   /** The reads of all of them. */
@@ -33,7 +36,7 @@ export class OrderedStores {
    * @returns undefined when every store was asked for every key, and none has any
    * @throws AvatarError as `OriginalStore.read` does; the signal's reason
    */
-  async read(keys: readonly string[], options: ReadOptions): Promise<Found> {
+  async read(keys: readonly string[], options: OrderedReadOptions): Promise<Found> {
     const round = new Round(this.#stores, this.#settings);
     return await round.read(keys, options);
   }
@@ -65,7 +68,7 @@ class Round {
     this.#settings = settings;
   }
 
-  async read(keys: readonly string[], options: ReadOptions): Promise<Found> {
+  async read(keys: readonly string[], options: OrderedReadOptions): Promise<Found> {
     const { events } = this.#settings;
     const [firstKey = ''] = keys;
     const first: Candidates = new Set();
@@ -91,7 +94,7 @@ class Round {
   async #ask(
     candidates: Candidates,
     keys: readonly string[],
-    options: ReadOptions,
+    options: OrderedReadOptions,
     onSlow: (store: TrackedStore, fault: AvatarError) => void,
   ): Promise<Found> {
     for (const key of keys) {
@@ -117,7 +120,7 @@ class Round {
   async #askOne(
     store: TrackedStore,
     key: string,
-    options: ReadOptions,
+    options: OrderedReadOptions,
     hasOthers: boolean,
   ): Promise<Found | AvatarError> {
     const { patienceMs = hasOthers ? this.#settings.patienceMs : undefined } = options;

@@ -1,5 +1,5 @@
-import type { OriginalStore } from '../avatar/ports.ts';
 import type { RateLimiter } from '../flow/rate-limiter.ts';
+import type { OriginalStore } from './store.ts';
 
 /** A store that is asked no faster than the limiter allows, which several may share. */
 export function rateLimitedStore(store: OriginalStore, limiter: RateLimiter): OriginalStore {

@@ -1,11 +1,11 @@
 /** Originals in an S3 bucket. Loading this file loads the SDK: import it when it is needed. */
 import { createHash } from 'node:crypto';
-import type { OriginalStore } from '../avatar/ports.ts';
 import { AvatarError } from '../errors.ts';
 import { readBody } from '../s3/body.ts';
 import { bareTag, S3Bucket } from '../s3/bucket.ts';
 import { BodyChecks } from '../s3/checksum.ts';
 import type { S3Settings } from '../s3/client.ts';
+import type { OriginalStore } from './store.ts';
 
 export type S3OriginalsSettings = S3Settings & {
   /** Larger objects are refused, before reading where their length is announced. */

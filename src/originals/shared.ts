@@ -1,4 +1,4 @@
-import type { Found, Originals, OriginalStore, ReadOptions } from '../avatar/ports.ts';
+import type { Found, Originals, ReadOptions } from '../avatar/ports.ts';
 import { AvatarError } from '../errors.ts';
 import type { Turn } from '../flow/fair-queue.ts';
 import { SingleFlight } from '../flow/single-flight.ts';
@@ -7,6 +7,7 @@ import { freeOriginal } from './free.ts';
 import { Hold } from './hold.ts';
 import { OrderedStores, type OrderedSettings } from './ordered.ts';
 import { RECENT_ORIGINALS, RecentOriginals } from './recent.ts';
+import type { OriginalStore } from './store.ts';
 
 export type SharedOriginalsSettings = OrderedSettings & {
   /** How many reads run at once; more wait. */

@@ -1,7 +1,8 @@
-import type { Found, OriginalStore, ReadOptions } from '../avatar/ports.ts';
+import type { Found } from '../avatar/ports.ts';
 import { AvatarError } from '../errors.ts';
 import type { Underway } from '../flow/underway.ts';
 import { IdleTimeout } from './idle-timeout.ts';
+import type { OriginalStore, StoreReadOptions } from './store.ts';
 
 /** What an operator is told of. */
 export type StoreEvents = {
@@ -59,7 +60,11 @@ export class TrackedStore {
    * @throws AvatarError as `OriginalStore.read` does, `originals_timeout` when patience ends, or what
    * it threw last, when it is in trouble and enough are waiting for it; the signal's reason
    */
-  async read(key: string, options: ReadOptions, patienceMs: number | undefined): Promise<Found> {
+  async read(
+    key: string,
+    options: StoreReadOptions,
+    patienceMs: number | undefined,
+  ): Promise<Found> {
     if (this.isInTrouble && this.#reading >= READS_IN_TROUBLE) throw this.#knownFault();
     this.#reading += 1;
     try {
@@ -91,7 +96,7 @@ export class TrackedStore {
 
   async #read(
     key: string,
-    { signal: asker, ifNoneMatch, claim }: ReadOptions,
+    { signal: asker, ifNoneMatch, claim }: StoreReadOptions,
     patienceMs: number | undefined,
   ): Promise<Found> {
     using idle = new IdleTimeout(asker, patienceMs, (ms) => this.#silence(ms));
@@ -100,7 +105,7 @@ export class TrackedStore {
       signal,
       ifNoneMatch,
       claim: claim && ((bytes, by) => idle.interrupted(claim(bytes, by))),
-    } satisfies ReadOptions;
+    } satisfies StoreReadOptions;
     try {
       const found = await this.#underway.track(this.store.read(key, options), signal);
       this.#succeed(resultOf(found));

@@ -2,9 +2,9 @@
 import { ChildProcess } from 'node:child_process';
 import Fastify from 'fastify';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { OriginalStore } from '../../src/avatar/ports.ts';
 import { healthRoutes } from '../../src/http/health.ts';
 import { SharedOriginals } from '../../src/originals/shared.ts';
+import type { OriginalStore } from '../../src/originals/store.ts';
 import { Liveness } from '../../src/telemetry/liveness.ts';
 import { OriginalsReadiness } from '../../src/telemetry/readiness.ts';
 import { startApp } from '../support/app.ts';

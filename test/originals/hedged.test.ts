@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { OriginalStore, ReadOptions } from '../../src/avatar/ports.ts';
 import { createFolderStore } from '../../src/originals/folder.ts';
 import { createHedgedStore } from '../../src/originals/hedged.ts';
+import type { OriginalStore, StoreReadOptions } from '../../src/originals/store.ts';
 import { never } from './store-suite.ts';
 
 /** `fails`: once the second read has begun. */
@@ -29,7 +29,7 @@ beforeEach(async () => {
   const folder = createFolderStore({ directory, maxBytes: 100 });
   const moody = {
     ...folder,
-    read: (key: string, options: ReadOptions) => act(folder, key, options),
+    read: (key: string, options: StoreReadOptions) => act(folder, key, options),
   };
   store = createHedgedStore(moody, (first) => won.push(first));
 });
@@ -38,7 +38,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-async function act(folder: OriginalStore, key: string, options: ReadOptions) {
+async function act(folder: OriginalStore, key: string, options: StoreReadOptions) {
   reads += 1;
   switch (behaviours.shift() ?? 'quick') {
     case 'quick':

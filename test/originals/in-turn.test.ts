@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { OriginalStore } from '../../src/avatar/ports.ts';
 import type { AvatarError } from '../../src/errors.ts';
 import { createFolderStore } from '../../src/originals/folder.ts';
 import { readInTurn } from '../../src/originals/in-turn.ts';
+import type { OriginalStore } from '../../src/originals/store.ts';
 import { createFolder } from '../support/app.ts';
 
 const { signal } = new AbortController();

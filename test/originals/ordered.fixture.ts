@@ -1,6 +1,6 @@
-import type { OriginalStore } from '../../src/avatar/ports.ts';
 import type { AvatarError } from '../../src/errors.ts';
 import { OrderedStores } from '../../src/originals/ordered.ts';
+import type { OriginalStore } from '../../src/originals/store.ts';
 import type { StoreEvents } from '../../src/originals/tracked.ts';
 
 /** What an operator would be told, in order. */

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { OriginalStore } from '../../src/avatar/ports.ts';
 import { AvatarError } from '../../src/errors.ts';
 import { createFolderStore } from '../../src/originals/folder.ts';
+import type { OriginalStore } from '../../src/originals/store.ts';
 import { ordered, Recording } from './ordered.fixture.ts';
 import { never } from './store-suite.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, inject } from 'vitest';
-import type { OriginalStore } from '../../src/avatar/ports.ts';
 import { createS3Store, type S3OriginalsSettings } from '../../src/originals/s3.ts';
+import type { OriginalStore } from '../../src/originals/store.ts';
 import { connectS3, type TestS3 } from '../support/s3-server.ts';
 
 type S3Fixture = {

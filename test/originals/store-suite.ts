@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Original, OriginalStore } from '../../src/avatar/ports.ts';
+import type { Original } from '../../src/avatar/ports.ts';
+import type { OriginalStore } from '../../src/originals/store.ts';
 
 /** A place a store reads from, empty at first. */
 type Ground = {

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { OriginalStore } from '../../src/avatar/ports.ts';
 import { AvatarError } from '../../src/errors.ts';
 import { createFolderStore } from '../../src/originals/folder.ts';
+import type { OriginalStore } from '../../src/originals/store.ts';
 import { ordered, Recording } from './ordered.fixture.ts';
 import { never } from './store-suite.ts';
 

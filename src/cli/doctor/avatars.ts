@@ -1,9 +1,10 @@
 /** A few real avatars: are their originals where the service will look for them. */
-import type { Original, OriginalStore } from '../../avatar/ports.ts';
+import type { Original } from '../../avatar/ports.ts';
 import type { Config } from '../../config/load.ts';
 import { AvatarError } from '../../errors.ts';
 import type { CurrentAvatar, Walk } from '../../locator/walk.ts';
 import { readInTurn } from '../../originals/in-turn.ts';
+import type { OriginalStore } from '../../originals/store.ts';
 import { openStores } from '../../stores.ts';
 import { detailOf } from '../attempt.ts';
 import { openWalk } from '../selection.ts';

@@ -22,7 +22,8 @@ import { identify } from './inspect/magic.ts';
 import { recentBytesBeside } from './originals/recent.ts';
 import { SharedOriginals } from './originals/shared.ts';
 import type { OriginalStore } from './originals/store.ts';
-import type { PoolEvents, RenderPool } from './render/pool.ts';
+import type { RendererEvents } from './render/crew.ts';
+import type { RenderPool } from './render/pool.ts';
 import { LETTERS_VERSION, PROFILE_VERSIONS } from './render/profiles.ts';
 import { startRenderers } from './renderers.ts';
 import type { Sharing } from './sharing.ts';
@@ -218,7 +219,7 @@ async function hedge(
   );
 }
 
-function reportRenderers(logger: Logger, metrics: Metrics): PoolEvents {
+function reportRenderers(logger: Logger, metrics: Metrics): RendererEvents {
   return {
     rendered: (variants, ms, pixels) => metrics.rendered(variants, ms / 1000, pixels),
     died: (original, error) => {

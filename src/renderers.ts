@@ -1,11 +1,12 @@
 /** The renderers that are configured, started: for the service and for the command line. */
 import type { Config } from './config/load.ts';
 import { DECODED_BYTES } from './inspect/memory.ts';
-import { type PoolEvents, type PoolSettings, RenderPool } from './render/pool.ts';
+import type { RendererEvents } from './render/crew.ts';
+import { type PoolSettings, RenderPool } from './render/pool.ts';
 
 export function startRenderers(
   { renders }: Pick<Config, 'renders'>,
-  events: PoolEvents,
+  events: RendererEvents,
   { inSets = false }: Pick<PoolSettings, 'inSets'> = {},
 ): RenderPool {
   return new RenderPool({ renderers: renders, decodedBytes: DECODED_BYTES, inSets }, events);

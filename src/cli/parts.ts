@@ -9,7 +9,8 @@ import { freeOriginal } from '../originals/free.ts';
 import { readInTurn } from '../originals/in-turn.ts';
 import { rateLimitedStore } from '../originals/rate-limited.ts';
 import type { OriginalStore } from '../originals/store.ts';
-import type { PoolEvents, RenderPool } from '../render/pool.ts';
+import type { RendererEvents } from '../render/crew.ts';
+import type { RenderPool } from '../render/pool.ts';
 import { startRenderers } from '../renderers.ts';
 import { openStores } from '../stores.ts';
 import { detailOf } from './attempt.ts';
@@ -47,7 +48,7 @@ export async function openParts(
     inTrouble.add(name);
     output.remark(`${name} is in trouble, the next one is asked: ${detailOf(error)}`);
   };
-  const events: PoolEvents = {
+  const events: RendererEvents = {
     rendered: () => undefined,
     died: (original, error) => output.remark(`a renderer died over ${original}: ${String(error)}`),
     quarantined: () => undefined,

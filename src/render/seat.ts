@@ -15,7 +15,7 @@ export type SeatLimits = {
   readonly startMs: number;
 };
 
-/** A picture with less than this was killed because its deadline was near when its turn came. */
+/** Killed after less of its own doing, a picture is not to blame: its turn came just before its deadline. */
 const SUSPICIOUS_MS = 1000;
 
 /** A renderer whose time was up. */

@@ -13,9 +13,10 @@ import {
 import { AvatarError } from '../errors.ts';
 import { orAbort } from '../flow/abort.ts';
 import { createS3Client, type S3Settings } from './client.ts';
-import { dropBody, explainS3Failure, mayMeanMissing } from './faults.ts';
+import { explainS3Failure } from './faults.ts';
 import { createListGrant, type ListGrant } from './list-grant.ts';
 import { nameOf } from './place.ts';
+import { dropBody, mayMeanMissing } from './thrown.ts';
 
 export type GetOptions = {
   readonly signal: AbortSignal;

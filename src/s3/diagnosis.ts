@@ -7,9 +7,10 @@ import {
 } from '@aws-sdk/client-s3';
 import { AvatarError } from '../errors.ts';
 import { createS3Client, type S3Settings } from './client.ts';
-import { explainS3Failure, isRefusalOfS3, member } from './faults.ts';
+import { explainS3Failure } from './faults.ts';
 import { createListGrant } from './list-grant.ts';
 import type { S3Place } from './place.ts';
+import { isRefusalOfS3, member } from './thrown.ts';
 
 export type S3Diagnosis = {
   readonly credentials: S3Identity | AvatarError;

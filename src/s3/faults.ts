@@ -1,14 +1,14 @@
 /**
- * What S3, the SDK and the network can throw, told apart. The server's error codes:
+ * What S3, the SDK and the network can throw, explained to an operator: what is wrong, and what to do
+ * about it. The server's error codes:
  * https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
  *
  * Errors of the server are not passed on as causes: SignatureDoesNotMatch echoes the request it
  * got, session token included, and a log would show it.
  */
-import { Readable } from 'node:stream';
-import { S3ServiceException } from '@aws-sdk/client-s3';
 import { AvatarError, type FaultCode } from '../errors.ts';
 import type { S3Place } from './place.ts';
+import { type Facts, factsOf, isOfAcceleration, isOfAnotherRegion } from './thrown.ts';
 
 type Place = Pick<S3Place, 'bucket' | 'variable'>;
 
@@ -27,78 +27,6 @@ export function explainS3Failure(
     explainNetwork(facts, place, thrown) ??
     explainRest(facts, place, thrown)
   );
-}
-
-/**
- * True for the 403 that S3 gives for a missing key to those who may not list the bucket. Recent
- * messages of AWS name the action that was refused: any but the listing is a refusal of the read.
- */
-export function mayMeanMissing(thrown: unknown): boolean {
-  if (!isRefusalOfS3(thrown)) return false;
-  const { message } = factsOf(thrown);
-  const action = /not authorized to perform: (?<action>[\w-]+:\w+)/.exec(message)?.groups?.[
-    'action'
-  ];
-  return action === undefined || action === 's3:ListBucket';
-}
-
-/**
- * Whether S3 itself said no to credentials it accepts. Told by more than the status: a proxy between
- * may answer 403, and so may the service that is asked for credentials, which says AccessDenied too.
- */
-export function isRefusalOfS3(thrown: unknown): boolean {
-  return thrown instanceof S3ServiceException && thrown.name === 'AccessDenied';
-}
-
-/** Where the bucket is, when a request failed for being sent elsewhere and the server says so. */
-export function regionNamedBy(thrown: unknown): string | undefined {
-  const facts = factsOf(thrown);
-  return isOfAnotherRegion(facts) ? facts.region : undefined;
-}
-
-/** Whether there was an answer at all, and not one to the question for credentials. */
-export function isReplyOfS3(thrown: unknown): boolean {
-  const { status, isOfCredentialService } = factsOf(thrown);
-  return status !== undefined && !isOfCredentialService;
-}
-
-/**
- * Frees the socket of a reply the SDK gave up on: when a header of it makes no sense, it throws
- * and leaves the body unread.
- */
-export function dropBody(thrown: unknown): void {
-  const body = member(member(thrown, '$response'), 'body');
-  if (body instanceof Readable) body.destroy();
-}
-
-type Facts = {
-  /** Of the reply; undefined when there was none. */
-  readonly status: number | undefined;
-  /** The server's error code, or the name of the SDK's error. */
-  readonly name: string;
-  readonly message: string;
-  /** Node's: ECONNREFUSED, … */
-  readonly systemCode: string | undefined;
-  /** Where the bucket is, when the server says so. */
-  readonly region: string | undefined;
-  readonly requestId: string | undefined;
-  /** Said by another service of AWS, which was asked for credentials: STS, SSO. */
-  readonly isOfCredentialService: boolean;
-};
-
-function factsOf(thrown: unknown): Facts {
-  const metadata = member(thrown, '$metadata');
-  const headers = member(member(thrown, '$response'), 'headers');
-  return {
-    status: number(member(metadata, 'httpStatusCode')),
-    name: text(member(thrown, 'name')) ?? '',
-    message: thrown instanceof Error ? thrown.message : String(thrown),
-    systemCode: text(member(thrown, 'code')),
-    region: text(member(headers, 'x-amz-bucket-region')) ?? text(member(thrown, 'Region')),
-    requestId: text(member(metadata, 'requestId')),
-    isOfCredentialService:
-      member(thrown, '$fault') !== undefined && !(thrown instanceof S3ServiceException),
-  };
 }
 
 // Keys no object can have are missing too: longer than 1024 bytes (AWS, then Ceph).
@@ -120,13 +48,6 @@ const CREDENTIAL_CURES: ReadonlyMap<string, string> = new Map([
     'no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the task or the instance a role',
   ],
   ['TokenProviderError', 'the single sign-on session has ended: log in again'],
-]);
-
-const WRONG_REGION = new Set([
-  'PermanentRedirect',
-  'TemporaryRedirect',
-  'AuthorizationHeaderMalformed',
-  'IllegalLocationConstraintException',
 ]);
 
 const THROTTLED = new Set([
@@ -187,18 +108,6 @@ function explainConfiguration(facts: Facts, { bucket, variable }: Place): Avatar
     return fault('originals_access_denied', detail, facts);
   }
   return undefined;
-}
-
-/** What the accelerated host of a bucket says where there is, or can be, no acceleration. */
-function isOfAcceleration({ name, message }: Facts): boolean {
-  return name === 'InvalidRequest' && message.includes('Transfer Acceleration');
-}
-
-function isOfAnotherRegion(facts: Facts): boolean {
-  const { name, status, region } = facts;
-  if (isOfAcceleration(facts)) return false;
-  const isRedirect = status === 301 || status === 302 || status === 307 || status === 308;
-  return isRedirect || WRONG_REGION.has(name) || (status === 400 && region !== undefined);
 }
 
 function explainLoad(facts: Facts, { bucket }: Place): AvatarError | undefined {
@@ -265,18 +174,4 @@ function fault(code: FaultCode, what: string, facts: Facts, cause?: unknown): Av
     ...(cause === undefined ? {} : { cause }),
     ...(isTemporary ? { retryAfterSeconds: RETRY_AFTER_SECONDS } : {}),
   });
-}
-
-/** Of an error or reply of the SDK, whose types promise more than there is. */
-export function member(value: unknown, key: string): unknown {
-  if (typeof value !== 'object' || value === null) return undefined;
-  return Reflect.get(value, key);
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-function number(value: unknown): number | undefined {
-  return typeof value === 'number' ? value : undefined;
 }

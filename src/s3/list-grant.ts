@@ -1,8 +1,9 @@
 import { ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
 import { AvatarError } from '../errors.ts';
 import { orAbort } from '../flow/abort.ts';
-import { explainS3Failure, isRefusalOfS3 } from './faults.ts';
+import { explainS3Failure } from './faults.ts';
 import type { S3Place } from './place.ts';
+import { isRefusalOfS3 } from './thrown.ts';
 
 /** How long the answer is believed: policies change seldom, and a change should need no restart. */
 const BELIEVED_MS = 5 * 60_000;

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { dropBody, isReplyOfS3, regionNamedBy } from './faults.ts';
+import { dropBody, isReplyOfS3, regionNamedBy } from './thrown.ts';
 
 /** After a region that turned out to be as wrong as the configured one. */
 const DISTRUST_MS = 60_000;

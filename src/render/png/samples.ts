@@ -17,8 +17,16 @@ export function gatherSamples(pixels: Pixels, { isGrey, isOpaque }: Survey): Sam
   const channels = channelCount(colours, hasAlpha);
   const stride = (width + 1) * channels;
   const data = new Uint8Array((height + 1) * stride);
+  // Whole lines where nothing is left out: at 288 pixels a third of a millisecond, of three for all.
+  const isAsGiven = isOpaque && channels === givenChannels;
   for (let y = 0, from = 0, to = stride; y < height; y += 1) {
     to += channels;
+    if (isAsGiven) {
+      data.set(given.subarray(from, from + width * channels), to);
+      from += width * channels;
+      to += width * channels;
+      continue;
+    }
     for (let x = 0; x < width; x += 1, from += givenChannels, to += channels) {
       const alpha = hasAlpha ? (given[from + givenChannels - 1] ?? 0) : 255;
       if (alpha === 0) continue;

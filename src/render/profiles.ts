@@ -10,7 +10,7 @@ import type { ProfileVersions } from '../avatar/variant.ts';
 import type { Survey } from './png/survey.ts';
 
 export const PROFILE_VERSIONS: ProfileVersions = {
-  png: 3,
+  png: 4,
   jpg: 2,
   webp: 4,
   avif: 4,
@@ -21,7 +21,7 @@ export const PROFILE_VERSIONS: ProfileVersions = {
 };
 
 /** The same for letters: their fonts, shapes and encoder. */
-export const LETTERS_VERSION = 4;
+export const LETTERS_VERSION = 5;
 
 /** Up to here a saturated detail is a pixel or two, and all of the picture a few hundred bytes. */
 const TINY = 32;

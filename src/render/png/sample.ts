@@ -1,18 +1,23 @@
 /** Some lines of a picture to try things on. */
 import type { Pixels } from './survey.ts';
 
-/** Up to 96 pixels square everything can be tried on the whole picture. */
-const WHOLE = 96 * 96;
-/** Of larger ones: a share of the lines, in blocks, since what repeats does so from line to line. */
+/** Of fewer pixels it cannot be told which way is the smallest. */
+const ENOUGH = 80 * 80;
+/** And of large ones no fewer than this. In blocks, since what repeats does so from line to line. */
 const SHARE = 1 / 8;
 const BLOCKS = 4;
+/**
+ * A larger share saves next to nothing: three ways on that, and one on all of it, are about as much as
+ * three on all of it, which cannot choose wrongly.
+ */
+const MOST = 1 / 2;
 
-/** The picture itself where it is small. */
+/** The picture itself where it is small: up to 113 pixels square. */
 export function sampleOf(pixels: Pixels): Pixels {
   const { width, height, channels, data } = pixels;
-  const wanted = Math.max(WHOLE / width, height * SHARE);
+  const wanted = Math.max(ENOUGH / width, height * SHARE);
   const lines = Math.ceil(wanted / BLOCKS);
-  if (BLOCKS * lines >= height) return pixels;
+  if (BLOCKS * lines > height * MOST) return pixels;
   const lineLength = width * channels;
   const chosen = new Uint8Array(BLOCKS * lines * lineLength);
   for (let block = 0; block < BLOCKS; block += 1) {

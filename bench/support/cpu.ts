@@ -38,8 +38,12 @@ export function endedChildrenCpuSeconds(): number {
 
 /** Of a process and all that descend from it, those that ended meanwhile too. */
 export function treeCpuSeconds(pid: number): number {
-  const ended = seconds(pid, [CHILDREN_USER_TIME, CHILDREN_SYSTEM_TIME]);
-  return cpuSeconds(processTree(pid)) + ended;
+  for (;;) {
+    const ended = seconds(pid, [CHILDREN_USER_TIME, CHILDREN_SYSTEM_TIME]);
+    const running = cpuSeconds(processTree(pid));
+    // One that ended in between is in neither: all it ever did would be missing.
+    if (seconds(pid, [CHILDREN_USER_TIME, CHILDREN_SYSTEM_TIME]) === ended) return running + ended;
+  }
 }
 
 /** A process and all that descend from it, itself first. */

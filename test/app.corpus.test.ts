@@ -1,15 +1,24 @@
 /** Every picture there is, to the service as operators run it, by the way every original takes. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { processTree, residentMegabytes, treeCpuSeconds } from '../bench/support/cpu.ts';
+import { processTree, proportionalMegabytes, treeCpuSeconds } from '../bench/support/cpu.ts';
 import { whileWatching } from '../bench/support/watch.ts';
+import { Deaths } from '../fuzz/deaths.ts';
 import { createFolder } from './support/app.ts';
 import { card, CARD_CHECK, farthestCorner, lookAt } from './support/cards.ts';
 import { type Case, hasCorpus, loadCases } from './support/corpus.ts';
+import { freePort } from './support/ports.ts';
 import { type Service, startService } from './support/service.ts';
 
-const CACHE_MB = 16;
-/** What pictures may add to the memory of all processes together. */
-const ROOM_MB = 300;
+const RENDERERS = 4;
+/**
+ * What pictures may add to the memory of all processes together: 256 for all that is decoded at once, 16 of
+ * variants, 70 that misses leave in the process that listens, and what decoders leave in renderers. Were
+ * there as many decoded as there are renderers, it would be 490.
+ */
+const ROOM_MB = 400;
+/** By itself. How long one that relieves another is there beside it depends on the machine. */
+const FRESH_RENDERER_MB = 40;
 /** Of all processes together, for one picture. */
 const MOST_CPU_SECONDS = 2;
 const SIZE = 90;
@@ -17,21 +26,26 @@ const SIZE = 90;
 let folder: Awaited<ReturnType<typeof createFolder>>;
 let service: Service;
 let cases: readonly Case[];
-let idleMegabytes: number;
+let idle: { readonly megabytes: number; readonly processes: number };
 
 beforeAll(async () => {
   cases = await loadCases();
   folder = await createFolder({ 'h/good/1': await card(300, 300).jpeg().toBuffer() });
   for (const [index, { bytes }] of cases.entries()) await folder.put(`h/case-${index}/1`, bytes);
+  const adminPort = await freePort();
   service = await startService({
     AVATAR_ORIGINALS: `file:${folder.directory}`,
-    AVATAR_MEMORY_MB: String(CACHE_MB),
-    AVATAR_RENDERS: '2',
+    AVATAR_MEMORY_MB: '16',
+    AVATAR_RENDERS: String(RENDERERS),
+    ADMIN_PORT: String(adminPort),
     LOG_LEVEL: 'error',
   });
   await service.ready();
   await requireGoodAnswer(SIZE);
-  idleMegabytes = megabytes();
+  // One that is still coming up has yet to take what it has at rest.
+  while (!(await areAllUp(adminPort))) await sleep(20);
+  const tree = processTree(pid());
+  idle = { megabytes: proportionalMegabytes(tree), processes: tree.length };
 }, 60_000);
 
 afterAll(async () => {
@@ -46,7 +60,7 @@ describe(`each of the pictures ${hasCorpus ? 'collected' : 'made here'}`, () => 
     const seen: number[] = [];
     for (const [index, picture] of cases.entries()) {
       const before = treeCpuSeconds(pid());
-      const { result: reply, seen: memory } = await whileWatching(megabytes, 15, () =>
+      const { result: reply, seen: memory } = await whileWatching(addedMegabytes, 15, () =>
         ask(`case-${index}`, SIZE),
       );
       const cpu = treeCpuSeconds(pid()) - before;
@@ -58,24 +72,38 @@ describe(`each of the pictures ${hasCorpus ? 'collected' : 'made here'}`, () => 
       if (index % 10 === 0) await requireGoodAnswer(8 + (index % 900));
     }
     expect(mistakes).toEqual([]);
-    expect(Math.max(...seen) - idleMegabytes).toBeLessThan(CACHE_MB + ROOM_MB);
+    expect(Math.max(...seen)).toBeLessThan(ROOM_MB);
     expect(cases.length).toBeGreaterThan(30);
   }, 300_000);
 });
 
 describe('the heaviest of them', () => {
-  it('all at once take no more memory than one by one, and renderers come through', async () => {
+  it('all at once take no more memory than there is for them, and the next one comes through', async () => {
     const heavy = heaviest(16);
-    const { result: replies, seen } = await whileWatching(megabytes, 15, () =>
+    const { result: replies, seen } = await whileWatching(addedMegabytes, 15, () =>
       // Another size than before: nothing of it is cached.
       Promise.all(heavy.map((index) => ask(`case-${index}`, SIZE + 1))),
     );
-    for (const { status } of replies) expect([200, 422, 503]).toContain(status);
-    expect(Math.max(...seen) - idleMegabytes).toBeLessThan(CACHE_MB + ROOM_MB);
-    expect(service.output()).not.toContain('a renderer died');
+    // On a busy machine some are late, or foreseen to be.
+    for (const { status } of replies) expect([200, 422, 503, 504]).toContain(status);
+    expect(replies.filter(({ status }) => status === 200).length).toBeGreaterThan(0);
+    expect(Math.max(...seen)).toBeLessThan(ROOM_MB);
     await requireGoodAnswer(SIZE + 1);
   }, 60_000);
+
+  it('and all the others are no renderer’s death', async () => {
+    // The last lines of its log come with its end.
+    service.child.kill('SIGTERM');
+    await service.exited;
+    const deaths = new Deaths().in(service.output());
+    expect(deaths.filter(({ isStarved }) => !isStarved)).toEqual([]);
+  });
 });
+
+async function areAllUp(adminPort: number): Promise<boolean> {
+  const metrics = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
+  return metrics.includes(`\navatar_renderers_up ${RENDERERS}\n`);
+}
 
 type Reply = { readonly status: number; readonly body: Buffer };
 
@@ -108,10 +136,11 @@ async function complaintOf(picture: Case, { status, body }: Reply): Promise<stri
   return picture.strict && picture.expected === 'ok' ? `refused: ${text}` : undefined;
 }
 
-/** By what their headers promise, damaged ones aside. */
+/** By what their headers promise, of the good ones: most others never come as far as a decoder. */
 function heaviest(count: number): number[] {
   return cases
     .map(({ width, height }, index) => ({ pixels: (width ?? 0) * (height ?? 0), index }))
+    .filter(({ index }) => cases[index]?.expected === 'ok')
     .toSorted((a, b) => b.pixels - a.pixels)
     .slice(0, count)
     .map(({ index }) => index);
@@ -121,6 +150,9 @@ function pid(): number {
   return service.child.pid ?? 0;
 }
 
-function megabytes(): number {
-  return processTree(pid()).reduce((sum, each) => sum + residentMegabytes(each), 0);
+/** What they share is counted once, however many they are. */
+function addedMegabytes(): number {
+  const tree = processTree(pid());
+  const relieving = Math.max(0, tree.length - idle.processes);
+  return proportionalMegabytes(tree) - idle.megabytes - relieving * FRESH_RENDERER_MB;
 }

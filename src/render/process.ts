@@ -16,7 +16,8 @@ import {
 /** Behind the HTTP process at the scheduler: hits stay fast while renders saturate the cores. */
 const NICENESS = 10;
 const CHANNEL = 3;
-const RETIREMENT_MS = 15_000;
+/** For ending by itself, once it has no more to do. */
+const RETIREMENT_MS = 5000;
 /** A process ends within milliseconds of SIGKILL, unless the kernel waits for a disk or for memory. */
 const DEATH_MS = 2000;
 
@@ -103,12 +104,14 @@ export class RenderProcess {
     void this.ended.then(() => clearTimeout(timer));
   }
 
-  /** After the order it is at, for which it has a while. */
+  /** After the order it is at: whoever gave it that limits its time. */
   retire(): void {
     this.#channel?.end();
-    const timer = setTimeout(() => this.kill(), RETIREMENT_MS);
-    timer.unref();
-    void this.ended.then(() => clearTimeout(timer));
+    void Promise.allSettled([this.#pending?.promise]).then(() => {
+      const timer = setTimeout(() => this.kill(), RETIREMENT_MS);
+      timer.unref();
+      void this.ended.then(() => clearTimeout(timer));
+    });
   }
 
   #reply(): Promise<Frame<RendererMessage>> {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { processTree } from '../../bench/support/cpu.ts';
 import { Underway } from '../../src/flow/underway.ts';
 import { RenderKilled, Seat, type SeatLimits } from '../../src/render/seat.ts';
@@ -87,6 +87,23 @@ describe('a seat whose renderers are replaced', () => {
     process.kill(old, 'SIGCONT');
     await drawing;
     await expect.poll(renderers, POLL).toEqual([next]);
+  });
+
+  it('leaves the old one all the time that its last order has', async () => {
+    open({ memoryKeptBytes: 1 });
+    await drawUnseen(48);
+    const [old = 0, next = 0] = seat.pids;
+    process.kill(old, 'SIGSTOP');
+    const drawing = draw(60);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      await expect.poll(() => seat.pids[0], POLL).toBe(next);
+      vi.advanceTimersByTime(600_000);
+    } finally {
+      vi.useRealTimers();
+      process.kill(old, 'SIGCONT');
+    }
+    await drawing;
   });
 });
 

@@ -6,8 +6,8 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 const ENOUGH_BYTES = 8 * 1024 * 1024;
 
 export function tuneHeap(): void {
-  // An original is a large piece of memory beside a small heap. V8 would collect after every tenth miss,
-  // for half of all that this process computes on one; so the heap may double first, by 20 MB at most.
+  // An original is a large piece of memory beside a small heap, and V8 counts it. Left alone it collects so
+  // often that a miss takes this process an eighth more; so the heap may double first, by 20 MB at most.
   setFlagsFromString('--heap-growing-percent=100');
   limitYoungGeneration();
 }

@@ -99,8 +99,8 @@ export class Client implements Disposable {
     return `${method} ${url}: ${reply.status}`;
   }
 
-  /** Whether it is shown by now. That it is not yet is no complaint, and not counted. */
-  async isShown(known: Known): Promise<{ excuse: string | undefined; complaint: Complaint }> {
+  /** Why it is not shown as it should be. That it is not yet has an excuse, and is not counted. */
+  async look(known: Known): Promise<{ excuse: string | undefined; complaint: Complaint }> {
     const reply = await this.#ask(known.url);
     const { status, askedAt, body } = reply;
     if (TROUBLE.has(status)) {

@@ -134,7 +134,7 @@ export class Traffic {
 
   async #symptom(known: Known): Promise<string | undefined> {
     try {
-      const { excuse, complaint } = await this.client.isShown(known);
+      const { excuse, complaint } = await this.client.look(known);
       if (complaint !== undefined) this.wrong.push(complaint);
       return excuse ?? complaint;
     } catch (error) {

@@ -17,16 +17,16 @@ export function gatherSamples(pixels: Pixels, { isGrey, isOpaque }: Survey): Sam
   const channels = channelCount(colours, hasAlpha);
   const stride = (width + 1) * channels;
   const data = new Uint8Array((height + 1) * stride);
-  // Whole lines where nothing is left out: at 288 pixels a third of a millisecond, of three for all.
-  const isAsGiven = isOpaque && channels === givenChannels;
+  if (isOpaque && channels === givenChannels) {
+    // Nothing is left out: whole lines take a third of a millisecond less at 288 pixels, of three in all.
+    for (let y = 0; y < height; y += 1) {
+      const line = given.subarray(y * width * channels, (y + 1) * width * channels);
+      data.set(line, (y + 1) * stride + channels);
+    }
+    return { channels, hasAlpha, stride, data };
+  }
   for (let y = 0, from = 0, to = stride; y < height; y += 1) {
     to += channels;
-    if (isAsGiven) {
-      data.set(given.subarray(from, from + width * channels), to);
-      from += width * channels;
-      to += width * channels;
-      continue;
-    }
     for (let x = 0; x < width; x += 1, from += givenChannels, to += channels) {
       const alpha = hasAlpha ? (given[from + givenChannels - 1] ?? 0) : 255;
       if (alpha === 0) continue;

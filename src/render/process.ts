@@ -155,9 +155,18 @@ function rendererPath(): string {
   return fileURLToPath(new URL(name, import.meta.url));
 }
 
+/**
+ * Pixels live outside V8's heap, and are freed when the little objects that stand for them are collected:
+ * a young generation that grows to 16 MB keeps 60 MB of pixels that nobody needs, and over small pictures
+ * alone a renderer went from 105 to 180 MB.
+ */
 function nodeFlags(): string[] {
-  // Pixels live outside V8's heap. Node 22 warns on running TypeScript.
-  return ['--max-old-space-size=128', '--disable-warning=ExperimentalWarning'];
+  return [
+    '--max-old-space-size=128',
+    '--max-semi-space-size=1',
+    // Node 22 warns on running TypeScript.
+    '--disable-warning=ExperimentalWarning',
+  ];
 }
 
 /**
@@ -168,8 +177,10 @@ function rendererEnvironment(): NodeJS.ProcessEnv {
   const { PATH, LD_PRELOAD, LD_LIBRARY_PATH } = process.env;
   return {
     UV_THREADPOOL_SIZE: '2',
-    // One heap for both threads: fewer corners for freed pixels to stay in, at the same speed.
+    // One heap for all threads: fewer corners for freed pixels to stay in, at the same speed. In glibc's
+    // words, and in jemalloc's, with which renderers were replaced four times as often without it.
     MALLOC_ARENA_MAX: '1',
+    MALLOC_CONF: 'narenas:1',
     ...(PATH !== undefined && { PATH }),
     ...(LD_PRELOAD !== undefined && { LD_PRELOAD }),
     ...(LD_LIBRARY_PATH !== undefined && { LD_LIBRARY_PATH }),

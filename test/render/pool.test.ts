@@ -104,6 +104,19 @@ describe('the pool of renderers', () => {
     expect([pool.running, pool.waiting]).toEqual([0, 0]);
   });
 
+  it('keeps its renderer over many small pictures: their pixels do not pile up in it', async () => {
+    open(1);
+    const bytes = await card(400, 400).jpeg().toBuffer();
+    await pool.render(job(bytes), never);
+    const { pids } = pool;
+    for (let round = 0; round < 100; round += 1) {
+      const jobs = Array.from({ length: 8 }, () => job(bytes, { size: 360 }));
+      await Promise.all(jobs.map((each) => pool.render(each, never)));
+    }
+    expect(pool.pids).toEqual(pids);
+    expect(Math.max(...pids.map(residentBytes))).toBeLessThan(125e6);
+  }, 30_000);
+
   it('renders the sizes of a large original that come together from one decode', async () => {
     open(2);
     const bytes = await card(2000, 1500).jpeg().toBuffer();

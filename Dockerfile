@@ -17,19 +17,9 @@ LABEL org.opencontainers.image.title="avatar-proxy" \
       org.opencontainers.image.description="A stateless origin for forum avatars" \
       org.opencontainers.image.licenses="MIT"
 
-# Pictures of several megapixels fragment glibc's heap: after 700 renders of such the service and its
-# renderers together held a sixth less with jemalloc. Small ones alone cost more.
-# The link has the same path on amd64 and arm64. A wrong LD_PRELOAD is only a warning: hence the test.
-RUN apt-get update \
- && apt-get install -y --no-install-recommends libjemalloc2 \
- && rm -rf /var/lib/apt/lists/* \
- && ln -s "/usr/lib/$(uname -m)-linux-gnu/libjemalloc.so.2" /usr/local/lib/libjemalloc.so \
- && test -e /usr/local/lib/libjemalloc.so
-
 # Host names are looked up and files read in libuv's pool, which takes its size when it is first used:
 # too early to set it from within. Renderers have pools of their own.
 ENV NODE_ENV=production \
-    LD_PRELOAD=/usr/local/lib/libjemalloc.so \
     UV_THREADPOOL_SIZE=8
 
 # All of it is root's and the service is not root: it cannot change itself. It writes nothing, so

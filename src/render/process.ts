@@ -178,7 +178,7 @@ function rendererEnvironment(): NodeJS.ProcessEnv {
   return {
     UV_THREADPOOL_SIZE: '2',
     // One heap for all threads: fewer corners for freed pixels to stay in, at the same speed. In glibc's
-    // words, and in jemalloc's, with which renderers were replaced four times as often without it.
+    // words, and in those of jemalloc, should it be preloaded: with more they grow until they are replaced.
     MALLOC_ARENA_MAX: '1',
     MALLOC_CONF: 'narenas:1',
     ...(PATH !== undefined && { PATH }),

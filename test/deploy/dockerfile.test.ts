@@ -12,8 +12,8 @@ import { freePort } from '../support/ports.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
-/** What is not ours: read by Node, libuv, or the loader. */
-const OF_OTHERS = ['NODE_ENV', 'LD_PRELOAD', 'UV_THREADPOOL_SIZE'];
+/** What is not ours: read by Node or libuv. */
+const OF_OTHERS = ['NODE_ENV', 'UV_THREADPOOL_SIZE'];
 
 const instructions = parseDockerfile(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'));
 const ignore = readFileSync(join(ROOT, '.dockerignore'), 'utf8');

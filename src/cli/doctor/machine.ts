@@ -20,14 +20,9 @@ function judgeAllocator(maps: string | undefined): Finding {
   const check = 'allocator';
   const [allocator] = /jemalloc|tcmalloc|mimalloc|ld-musl/.exec(maps ?? '') ?? [];
   if (allocator === 'ld-musl') {
-    return hint(check, "musl's malloc", 'use an image with glibc or jemalloc: rendering is faster');
+    return hint(check, "musl's malloc", 'use an image with glibc: rendering is faster');
   }
-  if (allocator !== undefined) return ok(check, allocator);
-  return hint(
-    check,
-    "the system's malloc",
-    'LD_PRELOAD=libjemalloc.so.2 can keep renderers smaller; they are replaced when they grow, too',
-  );
+  return ok(check, allocator ?? "the system's malloc");
 }
 
 /** @param size as the environment says */

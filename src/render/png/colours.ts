@@ -1,6 +1,6 @@
 /**
- * The colours of a picture, in the order they were met. A table of its own since a Map takes five
- * times as long, once for each pixel of a soft gradient, twice over.
+ * The colours of a picture, in the order they were met, and which of them each pixel has. A table of its
+ * own since a Map takes five times as long, once for each pixel of a soft gradient.
  */
 
 /** Four times as many as are ever held, so that looking one up is nearly always one step. */
@@ -15,10 +15,20 @@ export class Colours {
   readonly values = new Uint32Array(Colours.MOST);
   /** How many pixels have it. */
   readonly counts = new Uint32Array(Colours.MOST);
+  /** The order of each pixel's colour. */
+  readonly ofPixels: Uint16Array;
+  #pixels = 0;
   /** One more than the order of the colour that is there. */
   readonly #slots = new Uint16Array(SLOTS);
 
-  /** @returns false when there is no room for one more */
+  constructor(pixels: number) {
+    this.ofPixels = new Uint16Array(pixels);
+  }
+
+  /**
+   * The next pixels, which all have this colour.
+   * @returns false when there is no room for one more
+   */
   add(colour: number, count: number): boolean {
     const slot = this.#slotOf(colour);
     let order = (this.#slots[slot] ?? 0) - 1;
@@ -30,12 +40,11 @@ export class Colours {
       this.#slots[slot] = this.size;
     }
     this.counts[order] = (this.counts[order] ?? 0) + count;
+    // Most runs are short: `fill` would take longer than all else here.
+    const end = this.#pixels + count;
+    for (let pixel = this.#pixels; pixel < end; pixel += 1) this.ofPixels[pixel] = order;
+    this.#pixels = end;
     return true;
-  }
-
-  /** Of a colour that was added. */
-  orderOf(colour: number): number {
-    return (this.#slots[this.#slotOf(colour)] ?? 0) - 1;
   }
 
   /** Where it is or would be. */

@@ -12,12 +12,12 @@ import {
   paletteBytes,
   paletteOf,
 } from './palette.ts';
-import { sampleOf } from './sample.ts';
+import { Lines } from './lines.ts';
 import { type Pixels, type Survey, survey } from './survey.ts';
 import { encodeDrawing, encodePhotograph } from './truecolour.ts';
 
 type Way = {
-  readonly encode: (pixels: Pixels) => Buffer;
+  readonly encode: (lines: Lines) => Buffer;
   /** What a few lines take as much of as all of them. */
   readonly fixedBytes: number;
 };
@@ -28,27 +28,34 @@ type Way = {
  * have the same): so each is tried, on some of the lines where there are many.
  */
 export function encodePng(pixels: Pixels): Buffer {
-  const sample = sampleOf(pixels);
-  const tried = waysFor(survey(pixels)).map((way) => {
-    const bytes = way.encode(sample);
-    const share = sample.height / pixels.height;
+  const some = Lines.sample(pixels);
+  const share = some.height / pixels.height;
+  const tried = waysFor(pixels).map((way) => {
+    const bytes = way.encode(some);
     return { way, bytes, expected: way.fixedBytes + (bytes.length - way.fixedBytes) / share };
   });
   const { way, bytes } = tried.reduce((best, each) =>
     each.expected < best.expected ? each : best,
   );
-  return sample === pixels ? bytes : way.encode(pixels);
+  return some.areAll ? bytes : way.encode(Lines.all(pixels));
 }
 
 /** Those that are exact come first, as of two that are as small the first is taken. */
-function waysFor(facts: Survey): [Way, ...Way[]] {
-  const palette = paletteFor(facts);
-  const truecolour: [Way, Way] = [
-    { encode: (pixels) => encodeDrawing(pixels, facts), fixedBytes: 0 },
-    { encode: (pixels) => encodePhotograph(pixels, facts), fixedBytes: 0 },
+function waysFor(pixels: Pixels): Way[] {
+  const facts = survey(pixels);
+  const linesOf = (lines: Lines): Pixels => {
+    return { ...pixels, height: lines.height, data: lines.of(pixels.data) };
+  };
+  const truecolour: Way[] = [
+    { encode: (lines) => encodeDrawing(linesOf(lines), facts), fixedBytes: 0 },
+    { encode: (lines) => encodePhotograph(linesOf(lines), facts), fixedBytes: 0 },
   ];
+  const palette = paletteFor(facts);
   if (palette === undefined) return truecolour;
-  const withPalette = (pixels: Pixels): Buffer => encodePalette(pixels, palette);
+  const { width } = pixels;
+  const { ofPixels } = palette.colours;
+  const withPalette = (lines: Lines): Buffer =>
+    encodePalette({ width, height: lines.height }, lines.of(ofPixels), palette);
   return [{ encode: withPalette, fixedBytes: paletteBytes(palette) }, ...truecolour];
 }
 

@@ -1,7 +1,7 @@
 /** Pictures of at most 256 colours: each pixel is the number of its colour, in as few bits as will do. */
 import { type Chunk, CHUNK_OVERHEAD, COLOUR_TYPES, type PngHeader, writePng } from './container.ts';
 import type { Colours } from './colours.ts';
-import { colourAt, type Pixels } from './survey.ts';
+import type { Pixels } from './survey.ts';
 
 export const LARGEST_PALETTE = 256;
 
@@ -24,26 +24,26 @@ export function paletteOf(colours: Colours, entryOf: ArrayLike<number>): Palette
   return { entries, colours, numbers };
 }
 
-export function encodePalette(pixels: Pixels, palette: Palette): Buffer {
-  const { width, height, channels } = pixels;
-  const { entries, colours, numbers } = palette;
+/** @param orders of each pixel's colour */
+export function encodePalette(
+  { width, height }: Pick<Pixels, 'width' | 'height'>,
+  orders: Uint16Array,
+  { entries, numbers }: Palette,
+): Buffer {
   const depth = depthFor(entries.length);
   const header: PngHeader = { width, height, depth, colourType: COLOUR_TYPES.palette };
   const lineLength = 1 + Math.ceil((width * depth) / 8);
   // Filters guess at neighbouring values, and numbers of colours have no neighbours: none, then.
   const lines = Buffer.alloc(height * lineLength);
-  let last = -1;
-  let number = 0;
   for (let y = 0, at = 0; y < height; y += 1) {
-    for (let x = 0; x < width; x += 1, at += channels) {
-      const colour = colourAt(pixels, at);
-      if (colour !== last) [last, number] = [colour, numbers[colours.orderOf(colour)] ?? 0];
+    for (let x = 0; x < width; x += 1, at += 1) {
+      const number = numbers[orders[at] ?? 0] ?? 0;
       const bit = x * depth;
       const byte = y * lineLength + 1 + (bit >> 3);
       lines[byte] = (lines[byte] ?? 0) | (number << (8 - depth - (bit & 7)));
     }
   }
-  return writePng(header, chunksOf(palette), lines, 'repetitions');
+  return writePng(header, chunksOf(entries), lines, 'repetitions');
 }
 
 /** Bits of a number. */
@@ -54,11 +54,11 @@ export function depthFor(colours: number): PngHeader['depth'] {
 }
 
 /** What it takes before the first pixel. */
-export function paletteBytes(palette: Palette): number {
-  return chunksOf(palette).reduce((sum, { data }) => sum + CHUNK_OVERHEAD + data.length, 0);
+export function paletteBytes({ entries }: Palette): number {
+  return chunksOf(entries).reduce((sum, { data }) => sum + CHUNK_OVERHEAD + data.length, 0);
 }
 
-function chunksOf({ entries }: Palette): Chunk[] {
+function chunksOf(entries: Palette['entries']): Chunk[] {
   const samples = Buffer.from(entries.flatMap((c) => [c & 255, (c >> 8) & 255, (c >> 16) & 255]));
   const alphas = Buffer.from(entries.map((colour) => colour >>> 24));
   const opaqueFrom = alphas.findLastIndex((alpha) => alpha < 255) + 1;

@@ -29,7 +29,7 @@ export function survey(pixels: Pixels): Survey {
   const canBeTransparent = channels % 2 === 0;
   let isGrey = true;
   let isOpaque = true;
-  let colours: Colours | undefined = new Colours();
+  let colours: Colours | undefined = new Colours(width * height);
   let changes = 0;
   let last = -1;
   let run = 0;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { NODE_FLAGS, rendererEnvironment } from '../../src/render/surroundings.ts';
 import { endedChildrenCpuSeconds, treeCpuSeconds } from './cpu.ts';
 import type { ImageMagick } from './magick.ts';
 import { nginxModule, type Peer, startIpx, startNginx } from './peers.ts';
@@ -73,8 +74,10 @@ export async function startContestants(
 }
 
 function startOurs(workshop: Workshop, format: QualityJob['format']): Contestant {
-  const loop = workshop.start(process.execPath, [join(import.meta.dirname, 'quality-loop.ts')], {
+  const file = join(import.meta.dirname, 'quality-loop.ts');
+  const loop = workshop.start(process.execPath, [...NODE_FLAGS, file], {
     stdio: ['pipe', 'pipe', 'inherit'],
+    env: rendererEnvironment(),
   });
   const { stdin, stdout } = loop.child;
   if (stdin === null || stdout === null) throw new Error('the loop has no pipes');

@@ -3,6 +3,7 @@ import { setPriority } from 'node:os';
 import { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Underway } from '../flow/underway.ts';
+import { NODE_FLAGS, rendererEnvironment } from './surroundings.ts';
 import { OwnTime } from './own-time.ts';
 import {
   type Frame,
@@ -55,7 +56,7 @@ export class RenderProcess {
    */
   constructor(memoryCapBytes: number, underway: Underway) {
     this.#underway = underway;
-    this.#child = spawn(process.execPath, [...nodeFlags(), rendererPath(), `${memoryCapBytes}`], {
+    this.#child = spawn(process.execPath, [...NODE_FLAGS, rendererPath(), `${memoryCapBytes}`], {
       stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
       env: rendererEnvironment(),
     });
@@ -153,38 +154,6 @@ export class RenderProcess {
 function rendererPath(): string {
   const name = import.meta.url.endsWith('.ts') ? './renderer.ts' : './renderer.js';
   return fileURLToPath(new URL(name, import.meta.url));
-}
-
-/**
- * Pixels live outside V8's heap, and are freed when the little objects that stand for them are collected:
- * a young generation that grows to 16 MB keeps 60 MB of pixels that nobody needs, and over small pictures
- * alone a renderer went from 105 to 180 MB.
- */
-function nodeFlags(): string[] {
-  return [
-    '--max-old-space-size=128',
-    '--max-semi-space-size=1',
-    // Node 22 warns on running TypeScript.
-    '--disable-warning=ExperimentalWarning',
-  ];
-}
-
-/**
- * No credentials, so that none are in the memory or the core dump of what a picture may take over. As the
- * same user it can still read its parent's environment, from `/proc`: see docs/security.md.
- */
-function rendererEnvironment(): NodeJS.ProcessEnv {
-  const { PATH, LD_PRELOAD, LD_LIBRARY_PATH } = process.env;
-  return {
-    UV_THREADPOOL_SIZE: '2',
-    // One heap for all threads: fewer corners for freed pixels to stay in, at the same speed. In glibc's
-    // words, and in those of jemalloc, should it be preloaded: with more they grow until they are replaced.
-    MALLOC_ARENA_MAX: '1',
-    MALLOC_CONF: 'narenas:1',
-    ...(PATH !== undefined && { PATH }),
-    ...(LD_PRELOAD !== undefined && { LD_PRELOAD }),
-    ...(LD_LIBRARY_PATH !== undefined && { LD_LIBRARY_PATH }),
-  };
 }
 
 function channelOf(child: ChildProcess): Duplex | undefined {

@@ -3,7 +3,6 @@ import { setPriority } from 'node:os';
 import { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Underway } from '../flow/underway.ts';
-import { NODE_FLAGS, rendererEnvironment } from './surroundings.ts';
 import { OwnTime } from './own-time.ts';
 import {
   type Frame,
@@ -13,6 +12,7 @@ import {
   type RenderOrder,
   writeFrame,
 } from './protocol.ts';
+import { NODE_FLAGS, rendererEnvironment } from './surroundings.ts';
 
 /** Behind the HTTP process at the scheduler: hits stay fast while renders saturate the cores. */
 const NICENESS = 10;

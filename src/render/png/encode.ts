@@ -3,6 +3,7 @@
  * knows exact lines and a lossy palette and nothing between, and takes a millisecond for a picture of 48
  * pixels where this takes half of one.
  */
+import { Lines } from './lines.ts';
 import { mergeColours } from './merge.ts';
 import {
   depthFor,
@@ -12,7 +13,6 @@ import {
   paletteBytes,
   paletteOf,
 } from './palette.ts';
-import { Lines } from './lines.ts';
 import { type Pixels, type Survey, survey } from './survey.ts';
 import { encodeDrawing, encodePhotograph } from './truecolour.ts';
 

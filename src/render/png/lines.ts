@@ -50,6 +50,7 @@ export class Lines {
     const perLine = values.length / this.#ofHeight;
     const lines = this.height / this.#blocks;
     const count = this.height * perLine;
+    // Not by `slice`: that of a Buffer is a view.
     const chosen = values instanceof Uint16Array ? new Uint16Array(count) : new Uint8Array(count);
     for (let block = 0; block < this.#blocks; block += 1) {
       const first = Math.floor(((block + 0.5) * this.#ofHeight) / this.#blocks - lines / 2);

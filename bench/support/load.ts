@@ -8,6 +8,7 @@ import { findProgram } from '../../test/support/programs.ts';
 import type { Workshop } from './workshop.ts';
 
 export type Plan = {
+  /** Of one server: connections are used for any of them. */
   readonly urls: readonly string[];
   /** Whether to begin again at the end of the addresses; else each is asked for once. */
   readonly repeats: boolean;

@@ -1,4 +1,4 @@
-import sharp from 'sharp';
+import sharp, { type OutputInfo } from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { card, lookAt, CARD } from '../support/cards.ts';
 import { gif } from '../support/pictures.ts';
@@ -25,6 +25,25 @@ describe('a GIF', () => {
     expect(seen.width).toBe(60);
     expect(distance(seen.corners.topLeft, CARD.topLeft)).toBeLessThan(12);
     expect(distance(seen.corners.bottomRight, CARD.bottomRight)).toBeLessThan(12);
+  });
+
+  it('is seen through where its first frame leaves the canvas bare, as in browsers', async () => {
+    const bare = [
+      gif(4, 4, [{ left: 1, top: 1 }]),
+      gif(4, 4, [{}]),
+      gif(4, 4, [
+        { left: 3, top: 3 },
+        { width: 4, height: 4 },
+      ]),
+    ];
+    for (const bytes of bare) {
+      const { data, info } = await decode(inspector.inspect(bytes).bytes);
+      expect(info).toMatchObject({ width: 4, height: 4, channels: 4 });
+      const opaque = [...data].filter((value, index) => index % 4 === 3 && value === 255);
+      expect(opaque).toHaveLength(1);
+    }
+    const { info } = await decode(inspector.inspect(gif(1, 1)).bytes);
+    expect(info.channels).toBe(3);
   });
 
   it('with a hundred thousand frames shrinks to one', () => {
@@ -94,6 +113,10 @@ describe('a GIF', () => {
     expect(decodedBytes).toBeLessThan(140e6);
   });
 });
+
+async function decode(bytes: Buffer): Promise<{ data: Buffer; info: OutputInfo }> {
+  return await sharp(bytes).raw().toBuffer({ resolveWithObject: true });
+}
 
 function distance(a: readonly number[], b: readonly number[]): number {
   return Math.max(...a.map((value, index) => Math.abs(value - (b[index] ?? Infinity))));

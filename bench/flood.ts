@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { availableParallelism } from 'node:os';
+import { whereGeneratorsRun } from './support/ahead.ts';
 import { type BenchContext, runAlone } from './support/bench.ts';
 import { closedLoop, openLoop, type Reply } from './support/load.ts';
 import { avatarPath, listMisses } from './support/misses.ts';
@@ -142,7 +143,7 @@ export async function flood({ quick, workshop, say }: BenchContext): Promise<Rep
       },
       { what: 'requests of the modest client that failed', values: [failed.length], atMost: 0 },
     ],
-    notes: ['The load generators run on the same cores as the service.'],
+    notes: [whereGeneratorsRun()],
     plots: [],
   };
 }

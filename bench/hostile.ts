@@ -2,8 +2,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { whereGeneratorsRun } from './support/ahead.ts';
 import { type BenchContext, runAlone } from './support/bench.ts';
-import { proportionalMegabytes } from './support/cpu.ts';
+import { residentMegabytesOf } from './support/cpu.ts';
 import { buildHostilePictures, type HostilePicture } from './support/hostile-pictures.ts';
 import { closedLoop, openLoop, type Reply } from './support/load.ts';
 import { avatarPath } from './support/misses.ts';
@@ -19,6 +20,8 @@ const HITS_PER_SECOND = 200;
 /** A whole of a miss may take ten seconds by default: so long at the most an attack holds anything. */
 const ANSWERED_WITHIN_MS = 11_000;
 const MEMORY_LIMIT_MB = 1000;
+/** A decoder fills about 200 MB in that time. */
+const LOOK_EVERY_MS = 100;
 
 export async function hostile({ quick, workshop, say }: BenchContext): Promise<Report> {
   const seconds = quick ? 2 : 8;
@@ -99,7 +102,7 @@ export async function hostile({ quick, workshop, say }: BenchContext): Promise<R
       { what: 'answers other than expected', values: [unexpected], atMost: 0 },
       { what: 'hits that failed', values: [failedHits], atMost: 0 },
     ],
-    notes: [],
+    notes: [whereGeneratorsRun()],
     plots: [],
   };
 }
@@ -130,8 +133,8 @@ async function attack(
     return `${service.url}${avatarPath({ user, size: 96, format: 'png' })}`;
   });
   const { seen, result } = await whileWatching(
-    () => proportionalMegabytes(service.tree()),
-    50,
+    () => residentMegabytesOf(service.tree()),
+    LOOK_EVERY_MS,
     () => Promise.all([closedLoop(workshop, urls, COPIES), hits()]),
   );
   const [replies, hitReplies] = result;

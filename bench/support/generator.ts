@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { canGoAhead, goAhead } from './ahead.ts';
 import { Connection } from './connection.ts';
 import type { Plan, Reply } from './load.ts';
 
@@ -24,6 +25,8 @@ const replies: Reply[] = [];
 let nextIndex = 0;
 
 await rehearse();
+// Not before: while it starts it takes all it can get.
+if (canGoAhead()) goAhead();
 const startedAt = performance.now();
 if (plan.rate === undefined) {
   await Promise.all(Array.from({ length: plan.connections }, () => oneAfterTheOther()));

@@ -18,6 +18,8 @@ export type Service = Running & {
   readonly tree: () => number[];
   /** The sum of a metric's samples over all of its labels that contain `label`. */
   readonly metric: (name: string, label?: string) => Promise<number>;
+  /** Such sums of several, from one answer. */
+  readonly metrics: (names: readonly string[], label?: string) => Promise<number[]>;
 };
 
 type ServiceOptions = {
@@ -69,19 +71,25 @@ export async function startService(
   );
   const url = `http://127.0.0.1:${port}`;
   await untilAnswered(`${url}/healthz`, running);
+  const metrics: Service['metrics'] = async (names, label = '') => {
+    const { body } = await ask(`http://127.0.0.1:${adminPort}/metrics`);
+    const lines = body.toString().split('\n');
+    return names.map((name) => sumOf(lines, name, label));
+  };
   return {
     ...running,
     url,
     tree: () => processTree(running.pid),
-    async metric(name, label = '') {
-      const { body } = await ask(`http://127.0.0.1:${adminPort}/metrics`);
-      const lines = body.toString().split('\n');
-      const samples = lines.filter((line) => /^[a-z_]+/.exec(line)?.[0] === name);
-      return samples
-        .filter((line) => line.includes(label))
-        .reduce((total, line) => total + Number(line.slice(line.lastIndexOf(' '))), 0);
-    },
+    metrics,
+    metric: async (name, label) => (await metrics([name], label))[0] ?? 0,
   };
+}
+
+function sumOf(lines: readonly string[], name: string, label: string): number {
+  const samples = lines.filter((line) => /^[a-z_]+/.exec(line)?.[0] === name);
+  return samples
+    .filter((line) => line.includes(label))
+    .reduce((total, line) => total + Number(line.slice(line.lastIndexOf(' '))), 0);
 }
 
 export type Asked = {

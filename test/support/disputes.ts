@@ -3,8 +3,6 @@ import type { Case } from './corpus.ts';
 
 const NO_PICTURE = 'browsers show nothing of it';
 const HDR = 'its transfer function is for HDR: how that is brought to sRGB is up to each program';
-const NOT_REACHED =
-  'its first frame leaves some of the canvas free: nothing for browsers, background here';
 
 const DISPUTED: Readonly<Record<string, string>> = {
   'tiny/jpegdec--progressive-missing-dc.jpg': NO_PICTURE,
@@ -15,9 +13,6 @@ const DISPUTED: Readonly<Record<string, string>> = {
   'plain/imagegif--issue-117-out-of-range.gif': NO_PICTURE,
   'colour/libavif--colors_hdr_p3.avif': HDR,
   'colour/libavif--color_nogrid_alpha_nogrid_gainmap_grid.avif': HDR,
-  'animated/imagers--border_touching_layers.gif': NOT_REACHED,
-  'animated/wuffs--frame-out-of-bounds.gif': NOT_REACHED,
-  'tiny/wuffs--zero-width-frame.gif': NOT_REACHED,
   'tiny/libavif--extended_pixi.avif':
     'four pixels with one colour: what is between is anybody’s guess',
   'orientation/libavif--abc_color_irot_alpha_NOirot.avif':

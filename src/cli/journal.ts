@@ -66,7 +66,7 @@ export class Journal {
     }
     if (known !== undefined && known.of !== of) {
       throw new JournalError(
-        `${file} is of another configuration or selection: move it away, or name another file`,
+        `${file} is of another configuration, selection or version: move it away, or name another file`,
       );
     }
     const state = known ?? newState(of);

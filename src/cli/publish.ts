@@ -77,7 +77,8 @@ async function publishAll(
 ): Promise<ExitCode> {
   const { store: address, sizes, formats, state, rate } = wishes;
   const places = [storesOf(config), storesOf({ originals: [address] }), config.basePath];
-  const of = JSON.stringify(['publish', places, sizes, formats, walk.name]);
+  const made = [sizes, formats, PROFILE_VERSIONS];
+  const of = JSON.stringify(['publish', places, made, walk.name]);
   const journal = await Journal.open({ file: state, of });
   const forum = await openForum(config, SILENT);
   const store = await openVariantStore(address, config, forum, SILENT);

@@ -57,11 +57,21 @@ async function openListings(config: Config): Promise<Listing[]> {
   );
 }
 
-/** Which stores are meant, whatever the way to them. */
+/**
+ * Which stores are meant, whatever the way to them. The name of a bucket is its own within AWS, whatever the
+ * region, but other servers have names of their own.
+ */
 export function storesOf({ originals }: Pick<Config, 'originals'>): string[] {
-  return originals.map((address) =>
-    address.kind === 's3'
-      ? `s3://${address.bucket}/${address.prefix}`
-      : `file:${address.directory}`,
-  );
+  return originals.map((address) => {
+    if (address.kind === 'folder') return `file:${address.directory}`;
+    const { bucket, prefix, endpoint } = address;
+    const at = endpoint === undefined ? '' : ` at ${serverOf(endpoint)}`;
+    return `s3://${bucket}/${prefix}${at}`;
+  });
+}
+
+/** Without a password in it: what is said of stores is written to disk. */
+function serverOf(endpoint: string): string {
+  const { host, pathname } = new URL(endpoint);
+  return host + pathname;
 }

@@ -7,6 +7,7 @@ import { createFolder } from '../support/app.ts';
 import { card } from '../support/cards.ts';
 import { linesOf, runCommand, startCommand } from '../support/commands.ts';
 import { type Crowd, gatherCrowd } from '../support/crowd.ts';
+import { startFaultProxy } from '../support/fault-proxy.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { connectS3, type TestS3 } from '../support/s3-server.ts';
 
@@ -105,7 +106,7 @@ describe('an audit of a forum', () => {
     await runCommand(['audit', '--csv', file, '--user', 'user1'], variables);
     const other = await runCommand(['audit', '--csv', file, '--user', 'user2'], variables);
     expect(other).toMatchObject({ code: 2 });
-    expect(other.remarks).toContain('another configuration or selection');
+    expect(other.remarks).toContain('another configuration, selection or version');
   });
 
   it('blames no avatar when the store is not there at all', async () => {
@@ -147,6 +148,22 @@ describe('an audit of a bucket by a template', () => {
     const ran = await runCommand(args, { AVATAR_ORIGINALS });
     expect(ran.code).toBe(0);
     expect(linesOf(ran).at(-1)).toMatchObject({ checked: 24, broken: 0 });
+  });
+
+  it('does not go on at another server, whose bucket of that name is another one', async () => {
+    const bucket = await s3.createBucket('moved');
+    await s3.put(bucket, 'a.org/amy/1', await card(8, 8).png().toBuffer());
+    const moved = await startFaultProxy(inject('s3').endpoint);
+    const args = ['audit', '--csv', join(folder, 'moved.csv')];
+    const at = (endpoint: string, more = ''): Record<string, string> => ({
+      AVATAR_ORIGINALS: `s3://${bucket}?region=us-east-1&endpoint=${endpoint}${more}`,
+    });
+    expect(await runCommand(args, at(s3.endpoint))).toMatchObject({ code: 0 });
+    const refused = await runCommand(args, at(moved.endpoint)).finally(() => moved.stop());
+    expect(refused).toMatchObject({ code: 2 });
+    expect(refused.remarks).toContain('another configuration');
+    // The same server in other words.
+    expect(await runCommand(args, at(`${s3.endpoint}/`, '&pathStyle'))).toMatchObject({ code: 0 });
   });
 
   it('reads every key of two stores once, the first store first, and tells what is none', async () => {

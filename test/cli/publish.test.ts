@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { PROFILE_VERSIONS } from '../../src/render/profiles.ts';
 import { card } from '../support/cards.ts';
 import { linesOf, startCommand } from '../support/commands.ts';
 import {
@@ -9,6 +10,7 @@ import {
   insertUser,
   storedKey,
 } from '../support/discourse-database.ts';
+import { startFaultProxy } from '../support/fault-proxy.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { openPublishing, type Publishing, rendersOf } from './publish.fixture.ts';
 
@@ -130,6 +132,36 @@ describe('publish', () => {
       fresh: users,
     });
   }, 60_000);
+
+  it('goes on neither at another server nor after the encoders have changed', async () => {
+    const { bucket, s3 } = place;
+    const variables = variablesFor('stopped');
+    await put('stopped', 'example.org/amy/1', await card(64, 64).png().toBuffer());
+    const args = ['--state', join(place.folder, 'stopped.state')] as const;
+    const body = '<Error><Code>InvalidAccessKeyId</Code></Error>';
+    s3.proxy.inject({ kind: 'reply', status: 403, body }, { objectsOnly: true });
+    expect(await publish(variables, ...args).finally(() => s3.proxy.heal())).toMatchObject({
+      code: 2,
+    });
+    const moved = await startFaultProxy(inject('s3').endpoint);
+    const AVATAR_VARIANTS = `s3://${bucket}/stopped-variants?region=us-east-1&endpoint=${moved.endpoint}`;
+    const elsewhere = await publish({ ...variables, AVATAR_VARIANTS }, ...args).finally(() =>
+      moved.stop(),
+    );
+    expect(elsewhere).toMatchObject({ code: 2 });
+    expect(elsewhere.remarks).toContain('another configuration');
+
+    const left: { of: string } = JSON.parse(await readFile(args[1], 'utf8'));
+    const older = { ...PROFILE_VERSIONS, png: PROFILE_VERSIONS.png - 1 };
+    const of = left.of.replace(JSON.stringify(PROFILE_VERSIONS), JSON.stringify(older));
+    await writeFile(args[1], JSON.stringify({ ...left, of }));
+    const newer = await publish(variables, ...args);
+    expect(newer).toMatchObject({ code: 2 });
+    expect(newer.remarks).toContain('another configuration, selection or version');
+
+    await writeFile(args[1], JSON.stringify(left));
+    expect(linesOf(await publish(variables, ...args)).at(-1)).toMatchObject({ stored: 3 });
+  });
 
   it('wants to be told what nothing tells it', async () => {
     const { AVATAR_VARIANTS: _, ...without } = variablesFor('none');

@@ -94,6 +94,8 @@ export class S3Bucket {
       const status = statusOf(thrown);
       if (status === 404) return undefined;
       if (status === 403 && !(await this.#listGrant.isGranted(signal))) return undefined;
+      // That of an expired session, for one; the refusal of a list says so.
+      if (status === 400) await this.#listGrant.ask(signal);
       if ((await this.#explain(thrown, signal)) === undefined) return undefined;
       throw this.notS3(key, 'a status for what was not asked');
     }

@@ -214,6 +214,23 @@ describe('trouble', () => {
     await expect(put(store, variantOf('whole'))).rejects.toMatchObject(expected);
   });
 
+  it('of a session that has expired is told from a server that is none of S3', async () => {
+    const store = open();
+    s3.proxy.inject({ kind: 'reply', status: 400, body: error('ExpiredToken') });
+    // A reply to HEAD has no body.
+    s3.proxy.inject({ kind: 'reply', status: 400 }, { unless: ({ method }) => method !== 'HEAD' });
+    await expect(store.describe(KEY, never)).rejects.toMatchObject({
+      code: 'originals_credentials',
+      detail: expect.stringContaining('renew AWS_SESSION_TOKEN'),
+    });
+    s3.proxy.heal();
+    s3.proxy.inject({ kind: 'reply', status: 400 }, { unless: ({ method }) => method !== 'HEAD' });
+    await expect(store.describe(KEY, never)).rejects.toMatchObject({
+      code: 'originals_bad_reply',
+      detail: expect.stringContaining('check endpoint='),
+    });
+  });
+
   it('of a body that is cut is not taken for a damaged variant', async () => {
     const store = open();
     await put(store, variantOf('whole'));

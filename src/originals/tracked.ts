@@ -58,7 +58,7 @@ export class TrackedStore {
   /**
    * @param patienceMs how long the answer is waited for, where it is not all that is left
    * @throws AvatarError as `OriginalStore.read` does, `originals_timeout` when patience ends, or what
-   * it threw last, when it is in trouble and enough are waiting for it; the signal's reason
+   * it threw last, but for a refusal, when it is in trouble and enough are waiting for it; the signal's reason
    */
   async read(
     key: string,
@@ -155,7 +155,9 @@ export class TrackedStore {
 
   #knownFault(): AvatarError {
     const fault = this.#lastFault;
-    return new AvatarError(fault?.code ?? 'originals_unavailable', {
+    const code = fault?.code ?? 'originals_unavailable';
+    // A refusal may be of that object alone, in whose place a stand-in may be shown.
+    return new AvatarError(code === 'originals_access_denied' ? 'originals_unavailable' : code, {
       detail: `not asked, because of trouble: ${fault?.detail ?? this.store.name}`,
       ...(fault?.retryAfterSeconds !== undefined && { retryAfterSeconds: fault.retryAfterSeconds }),
     });

@@ -1,9 +1,18 @@
 /** The database goes, and S3 with it: what is still shown, and how it comes back. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { TestApp } from '../support/app.ts';
+import { insertUpload, insertUser, storedKey } from '../support/discourse-database.ts';
 import { avatar, BLANK, elsewhere, type Reply, see, type Seen, useForum } from './fixture.ts';
 
-const forum = useForum();
+/** In a row, as of another owner: after these the store is taken to be broken. */
+const REFUSED = [501, 502, 503, 504];
+const READABLE = Array.from({ length: 10 }, (_, n) => 510 + n);
+
+const ALL = [...REFUSED, ...READABLE];
+const forum = useForum(
+  ALL.map((id) => insertUpload({ id }) + insertUser(id, `user${id}`, id)).join(''),
+  ALL,
+);
 let app: TestApp;
 
 beforeAll(async () => {
@@ -134,5 +143,36 @@ describe('a database that hangs', () => {
     await expect
       .poll(() => ask('anna.b-c_d/48/30_2', hasty), { timeout: 10_000 })
       .toMatchObject(avatar(30, 48));
+  });
+});
+
+describe('objects that may not be read', () => {
+  it('are shown as the blank, and nobody else is, for longer than it lasts', async () => {
+    const { s3, start } = forum();
+    // One that knows of no trouble yet.
+    const another = await start();
+    const isOf = (ids: readonly number[], url = ''): boolean =>
+      ids.some((id) => url.includes(storedKey(id)));
+    s3.proxy.inject({ kind: 'late', delayMs: 500 }, { objectsOnly: true });
+    const body = '<Error><Code>AccessDenied</Code></Error>';
+    s3.proxy.inject(
+      { kind: 'reply', status: 403, body },
+      { objectsOnly: true, unless: ({ url }) => !isOf(REFUSED, url) },
+    );
+    for (const id of REFUSED) {
+      expect(await ask(`user${id}/48/${id}_2`, another)).toMatchObject(BLANK);
+    }
+    const seen = await Promise.all(READABLE.map((id) => ask(`user${id}/48/${id}_2`, another)));
+    const refused = { status: 503, cacheControl: 'no-store' };
+    const isShown = seen.map(({ status }) => status === 200);
+    expect(seen).toMatchObject(
+      READABLE.map((id, index) => (isShown[index] === true ? avatar(id, 48) : refused)),
+    );
+    // There were more than may wait for a broken store.
+    expect(isShown).toContain(false);
+    s3.proxy.heal();
+    for (const id of READABLE) {
+      expect(await ask(`user${id}/48/${id}_2`, another)).toMatchObject(avatar(id, 48));
+    }
   });
 });

@@ -87,12 +87,8 @@ const IRELAND = { 'x-amz-bucket-region': 'eu-west-1' };
 
 const TABLE: readonly Row[] = [
   said('NoSuchBucket', 404, 'originals_bucket_missing', /create it, or correct AVATAR_ORIGINALS/),
-  [
-    'AccessDenied',
-    'originals_access_denied',
-    reply(403, xml('InvalidObjectState')),
-    /s3:GetObject/,
-  ],
+  said('AllAccessDisabled', 403, 'originals_access_denied', /s3:GetObject/),
+  said('InvalidObjectState', 403, 'originals_access_denied', /archived: restore it/),
   said('SignatureDoesNotMatch', 403, 'originals_credentials', /AWS_SECRET_ACCESS_KEY/),
   said('InvalidAccessKeyId', 403, 'originals_credentials', /AWS_ACCESS_KEY_ID/),
   said('ExpiredToken', 400, 'originals_credentials', /renew AWS_SESSION_TOKEN/),

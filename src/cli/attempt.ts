@@ -7,8 +7,22 @@ export type Attempt<Done> =
   /** The avatar is to blame. */
   | { readonly kind: 'broken'; readonly error: AvatarError }
   /** Not for want of trying: who was to answer did not. */
-  | { readonly kind: 'unanswered'; readonly error: AvatarError };
+  | {
+      readonly kind: 'unanswered';
+      readonly error: AvatarError;
+      /** Its object may be in trouble where others are in none: archived, damaged, somebody else's. */
+      readonly mayBeItsOwn: boolean;
+    };
 
+/** Of what all are to go to, and hence never an avatar's own. */
+export class CommonTrouble extends AvatarError {
+  constructor(thrown: unknown) {
+    const { code, detail, cause } = AvatarError.from(thrown);
+    super(code, { ...(detail !== undefined && { detail }), cause });
+  }
+}
+
+const OF_AN_OBJECT = new Set<FaultCode>(['originals_access_denied', 'originals_bad_reply']);
 const TOO_SLOW = new Set<FaultCode>(['render_timeout', 'animation_too_slow']);
 
 /**
@@ -25,8 +39,9 @@ export async function attempt<Done>(
   } catch (thrown) {
     signal.throwIfAborted();
     const error = AvatarError.from(thrown);
-    const isItsOwn = error.isVerdict || TOO_SLOW.has(error.code);
-    return { kind: isItsOwn ? 'broken' : 'unanswered', error };
+    if (error.isVerdict || TOO_SLOW.has(error.code)) return { kind: 'broken', error };
+    const mayBeItsOwn = OF_AN_OBJECT.has(error.code) && !(error instanceof CommonTrouble);
+    return { kind: 'unanswered', error, mayBeItsOwn };
   }
 }
 

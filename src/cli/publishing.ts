@@ -12,6 +12,7 @@ import {
 import { AvatarError } from '../errors.ts';
 import type { CurrentAvatar } from '../locator/walk.ts';
 import type { VariantStore } from '../variants/store.ts';
+import { CommonTrouble } from './attempt.ts';
 import { missingUnder } from './original.ts';
 import { type Parts, RENDERED_WITHIN_MS } from './parts.ts';
 
@@ -116,7 +117,7 @@ export class Publisher {
   }
 
   async #describe(wanted: Wanted, signal: AbortSignal): Promise<Copy> {
-    const found = await this.#parts.store.describe(wanted.key, signal);
+    const found = await this.#ask((store) => store.describe(wanted.key, signal));
     return found === undefined ? undefined : judge(found, wanted, this.#rules.profiles);
   }
 
@@ -142,7 +143,7 @@ export class Publisher {
     { original, inspected }: { readonly original: Original; readonly inspected: InspectedOriginal },
     signal: AbortSignal,
   ): Promise<number> {
-    const { store, renderer } = this.#parts;
+    const { renderer } = this.#parts;
     const { request, format, key } = wanted;
     const { site, user, size } = request;
     const dueAt = performance.now() + RENDERED_WITHIN_MS;
@@ -152,14 +153,25 @@ export class Publisher {
       throw new AvatarError('animation_too_slow', { detail: `at ${size} pixels` });
     }
     const variant = { ...rendered, asked: format };
-    let outcome = await store.put(key, variant, { instead: versionOf(copy), signal });
+    const put = (instead: Copy): Promise<'stored' | 'conflict'> =>
+      this.#ask((store) => store.put(key, variant, { instead: versionOf(instead), signal }));
+    let outcome = await put(copy);
     if (outcome === 'conflict') {
       // What was there was not looked at, or has changed since.
       const instead = await this.#describe(wanted, signal);
       if (isFresh(instead, original)) return 0;
-      outcome = await store.put(key, variant, { instead: versionOf(instead), signal });
+      outcome = await put(instead);
     }
     return outcome === 'stored' ? variant.bytes.byteLength : 0;
+  }
+
+  /** Where all variants go to: what is wrong with it is wrong for all avatars. */
+  async #ask<Answer>(question: (store: VariantStore) => Promise<Answer>): Promise<Answer> {
+    try {
+      return await question(this.#parts.store);
+    } catch (thrown) {
+      throw new CommonTrouble(thrown);
+    }
   }
 }
 

@@ -22,8 +22,10 @@ type Tour<Done> = {
   readonly remark: () => string;
 };
 
-/** So many in a row whose stores or database gave no answer: not the avatars are broken. */
+/** So many in a row whose stores or database gave no answer: perhaps not the avatars are broken. */
 const MOST_UNANSWERED = 20;
+/** So many others are asked to see whether anybody is answered. */
+const MOST_ASKED = 100;
 
 /** Under which the journal counts what has been visited, and what was passed over. */
 export const VISITED = 'visited';
@@ -66,39 +68,87 @@ async function visitAll<Done>(
   from: string | undefined,
   progress: Progress,
 ): Promise<void> {
-  const { walk, signal, atOnce, visit } = tour;
-  const all = inOrder(walk.steps(from, signal), atOnce, async ({ mark, avatar }) => ({
-    mark,
-    avatar,
-    attempt: avatar === undefined ? undefined : await visit(avatar),
-    steps: 1,
-  }));
   // From the first that got no answer on, until another gets one: else it is the stores or the
   // database that are in trouble, not the avatars.
   const keptBack: Array<Visited<Done>> = [];
-  const troubles: AvatarError[] = [];
-  for await (const visited of all) {
-    const { avatar, attempt } = visited;
-    if (avatar !== undefined && attempt?.kind === 'unanswered') {
-      troubles.push(troubleOf(avatar, attempt.error));
-    } else if (isAnswered(visited)) {
-      troubles.length = 0;
+  let unanswered = 0;
+  const goOn = async (): Promise<void> => {
+    for (const each of keptBack.splice(0)) {
+      // By now it may be answered like those after it.
+      await note(tour, isUnanswered(each) ? await visit(tour, each) : each, progress);
     }
-    if (troubles.length === MOST_UNANSWERED) break;
-    if (troubles.length > 0) {
-      keepBack(keptBack, visited);
-      continue;
+    unanswered = 0;
+  };
+  for await (const visited of visitsFrom(tour, from)) {
+    if (isUnanswered(visited)) unanswered += 1;
+    else if (isAnswered(visited)) await goOn();
+    if (unanswered === 0) await note(tour, visited, progress);
+    else keepBack(keptBack, visited);
+    if (unanswered === MOST_UNANSWERED) {
+      await checkAnswers(tour, keptBack);
+      await goOn();
     }
-    for (const each of keptBack.splice(0)) await note(tour, each, progress);
-    await note(tour, visited, progress);
   }
-  const [trouble] = troubles;
-  if (trouble !== undefined) throw trouble;
+  await checkAnswers(tour, keptBack);
+  await goOn();
+}
+
+function visitsFrom<Done>(
+  tour: Tour<Done>,
+  from: string | undefined,
+): AsyncIterable<Visited<Done>> {
+  const { walk, signal, atOnce } = tour;
+  return inOrder(walk.steps(from, signal), atOnce, (step) => visit(tour, { ...step, steps: 1 }));
+}
+
+async function visit<Done>(
+  tour: Tour<Done>,
+  { mark, avatar, steps }: Omit<Visited<Done>, 'attempt'>,
+): Promise<Visited<Done>> {
+  const attempt = avatar === undefined ? undefined : await tour.visit(avatar);
+  return { mark, avatar, attempt, steps };
+}
+
+/**
+ * Whether others than those kept back are answered, so that the trouble is their own.
+ * @throws AvatarError when it is not
+ */
+async function checkAnswers<Done>(
+  tour: Tour<Done>,
+  keptBack: ReadonlyArray<Visited<Done>>,
+): Promise<void> {
+  const troubled = keptBack.filter(isUnanswered);
+  const common = troubled.find(({ attempt }) => !attempt.mayBeItsOwn);
+  const [trouble] = common === undefined ? troubled : [common];
+  if (trouble === undefined) return;
+  if (common === undefined && (await isAnybodyAnswered(tour))) return;
+  throw troubleOf(trouble.avatar, trouble.attempt.error);
+}
+
+/** Those at the beginning have been answered when this is not the first run, or not its beginning. */
+async function isAnybodyAnswered<Done>(tour: Tour<Done>): Promise<boolean> {
+  let unanswered = 0;
+  for await (const visited of visitsFrom(tour, undefined)) {
+    if (isAnswered(visited)) return true;
+    if (isUnanswered(visited)) unanswered += 1;
+    if (unanswered === MOST_ASKED) break;
+  }
+  return false;
+}
+
+type Unanswered<Done> = Visited<Done> & {
+  readonly avatar: CurrentAvatar;
+  readonly attempt: Extract<Attempt<Done>, { kind: 'unanswered' }>;
+};
+
+function isUnanswered<Done>(visited: Visited<Done>): visited is Unanswered<Done> {
+  return visited.attempt?.kind === 'unanswered';
 }
 
 /** Of what was passed over, and of avatars without a key, nobody was asked. */
-function isAnswered<Done>({ avatar, attempt }: Visited<Done>): boolean {
-  return attempt !== undefined && avatar !== undefined && avatar.keys.length > 0;
+function isAnswered<Done>(visited: Visited<Done>): boolean {
+  const { avatar, attempt } = visited;
+  return attempt !== undefined && !isUnanswered(visited) && (avatar?.keys.length ?? 0) > 0;
 }
 
 /** There may be any number of them; what was passed over in a row is kept as one. */

@@ -103,6 +103,10 @@ function explainConfiguration(facts: Facts, { bucket, variable }: Place): Avatar
     const detail = `bucket ${bucket} is ${where}: say region=${region ?? '…'} in ${variable}, or set AWS_REGION (${message})`;
     return fault('originals_wrong_region', detail, facts);
   }
+  if (name === 'InvalidObjectState') {
+    const detail = `bucket ${bucket} has this object archived: restore it, or move it to a storage class that can be read at once`;
+    return fault('originals_access_denied', detail, facts);
+  }
   if (status === 403 || status === 401) {
     const detail = `bucket ${bucket} refuses: allow ${NEEDED[variable]}, and s3:ListBucket to tell what is missing (${message})`;
     return fault('originals_access_denied', detail, facts);

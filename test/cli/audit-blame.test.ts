@@ -127,6 +127,49 @@ describe('an outage of the originals', () => {
   });
 });
 
+describe('objects that may not be read', () => {
+  const USERS = Array.from({ length: 50 }, (_, user) => `user${user + 10}`);
+
+  it.each([
+    ['in the middle', 15, 40],
+    ['at the beginning', 0, 25],
+    ['at the end', 49, 50],
+  ])('are told from an outage, however many are neighbours %s', async (_where, from, to) => {
+    const name = `neighbours-${from}`;
+    const refused = USERS.slice(from, to);
+    const variables = await bucketOf(
+      name,
+      USERS.map((user) => `a.org/${user}/1`),
+    );
+    const body = '<Error><Code>InvalidObjectState</Code></Error>';
+    s3.proxy.inject(
+      { ...REFUSAL, body },
+      { objectsOnly: true, unless: ({ url = '' }) => !refused.some((user) => url.includes(user)) },
+    );
+    const ran = await audit(name, variables);
+    expect(ran.code).toBe(1);
+    const broken = refused.length;
+    const causes = { originals_access_denied: broken };
+    expect(linesOf(ran).at(-1)).toMatchObject({ checked: 50, broken, causes });
+    expect(rowsOf(name).map((row) => row.split(',', 4))).toEqual(
+      refused.map((user) => ['a.org', user, '1', 'originals_access_denied']),
+    );
+    expect(rowsOf(name)[0]).toContain('archived: restore it');
+  });
+
+  it('are nobody’s, where they are answered when they are asked for again', async () => {
+    const variables = await bucketOf(
+      'again',
+      USERS.map((user) => `a.org/${user}/1`),
+    );
+    const body = '<Error><Code>InvalidObjectState</Code></Error>';
+    s3.proxy.inject({ ...REFUSAL, body }, { objectsOnly: true, times: 20 });
+    const ran = await audit('again', variables);
+    expect(ran.code).toBe(0);
+    expect(linesOf(ran).at(-1)).toMatchObject({ checked: 50, broken: 0 });
+  });
+});
+
 describe('an avatar with several keys', () => {
   it('is broken when the first that is there is, and counts once', async () => {
     const nothing = Buffer.from('nothing');

@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { PROFILE_VERSIONS } from '../../src/render/profiles.ts';
@@ -161,6 +162,21 @@ describe('publish', () => {
 
     await writeFile(args[1], JSON.stringify(left));
     expect(linesOf(await publish(variables, ...args)).at(-1)).toMatchObject({ stored: 3 });
+  });
+
+  it('stops when nothing can be stored, though what is there already is answered', async () => {
+    const variables = variablesFor('full');
+    const picture = await card(16, 16).png().toBuffer();
+    await put('full', 'example.org/amy/1', picture);
+    expect(await publish(variables)).toMatchObject({ code: 0 });
+    await put('full', 'example.org/bob/1', picture);
+    const { proxy } = place.s3;
+    const body = '<Error><Code>AccessDenied</Code></Error>';
+    const unless = ({ method }: IncomingMessage): boolean => method !== 'PUT';
+    proxy.inject({ kind: 'reply', status: 403, body }, { unless });
+    const ran = await publish(variables).finally(() => proxy.heal());
+    expect(ran).toMatchObject({ code: 2 });
+    expect(ran.remarks).toContain('s3:PutObject');
   });
 
   it('wants to be told what nothing tells it', async () => {

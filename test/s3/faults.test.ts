@@ -51,7 +51,7 @@ function said(name: string, status: number, code: FaultCode, detail: RegExp): Ro
 const TABLE: readonly Row[] = [
   said('NoSuchBucket', 404, 'originals_bucket_missing', /create it/),
   said('InvalidBucketName', 400, 'originals_bucket_missing', /correct AVATAR_ORIGINALS/),
-  said('InvalidObjectState', 403, 'originals_access_denied', /said InvalidObjectState/),
+  said('InvalidObjectState', 403, 'originals_access_denied', /archived: restore it/),
   [
     'a 403 of something in between',
     'originals_access_denied',

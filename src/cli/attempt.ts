@@ -1,6 +1,6 @@
 /** What becomes of work on one avatar, when others follow whatever happens. */
 import { AvatarError, type FaultCode } from '../errors.ts';
-import { patiently } from './patience.ts';
+import { CommonTrouble, patiently } from './patience.ts';
 
 export type Attempt<Done> =
   | { readonly kind: 'done'; readonly done: Done }
@@ -13,14 +13,6 @@ export type Attempt<Done> =
       /** Its object may be in trouble where others are in none: archived, damaged, somebody else's. */
       readonly mayBeItsOwn: boolean;
     };
-
-/** Of what all are to go to, and hence never an avatar's own. */
-export class CommonTrouble extends AvatarError {
-  constructor(thrown: unknown) {
-    const { code, detail, cause } = AvatarError.from(thrown);
-    super(code, { ...(detail !== undefined && { detail }), cause });
-  }
-}
 
 const OF_AN_OBJECT = new Set<FaultCode>(['originals_access_denied', 'originals_bad_reply']);
 const TOO_SLOW = new Set<FaultCode>(['render_timeout', 'animation_too_slow']);

@@ -13,6 +13,14 @@ const PASSING: ReadonlySet<FaultCode> = new Set<FaultCode>([
 
 const PAUSES_MS = [250, 1000, 4000];
 
+/** Of what all avatars go to, and hence none's own; nor is it worth more patience than it was given. */
+export class CommonTrouble extends AvatarError {
+  constructor(thrown: unknown) {
+    const { code, detail, cause } = AvatarError.from(thrown);
+    super(code, { ...(detail !== undefined && { detail }), cause });
+  }
+}
+
 /** Tries again, after pauses, what fails for a reason that may have passed by then. */
 export async function patiently<Result>(
   signal: AbortSignal,
@@ -23,7 +31,8 @@ export async function patiently<Result>(
     try {
       return await work();
     } catch (error) {
-      if (!PASSING.has(AvatarError.from(error).code)) throw error;
+      const isPassing = PASSING.has(AvatarError.from(error).code);
+      if (!isPassing || error instanceof CommonTrouble) throw error;
       await sleep(pause, undefined, { signal });
     }
   }

@@ -12,9 +12,9 @@ import {
 import { AvatarError } from '../errors.ts';
 import type { CurrentAvatar } from '../locator/walk.ts';
 import type { VariantStore } from '../variants/store.ts';
-import { CommonTrouble } from './attempt.ts';
 import { missingUnder } from './original.ts';
 import { type Parts, RENDERED_WITHIN_MS } from './parts.ts';
+import { CommonTrouble, patiently } from './patience.ts';
 
 type PublishingParts = Pick<Parts, 'originals' | 'vectors' | 'inspector' | 'renderer'> & {
   readonly store: VariantStore;
@@ -76,10 +76,11 @@ export class Publisher {
     }
     const from = { original, inspected: inspector.inspect(original.bytes) };
     // All at once: where sizes can share a decode, they do.
-    const bytes = await Promise.all(
-      stale.map(({ each, copy }) => this.#make(each, copy, from, signal)),
-    );
+    const making = stale.map(({ each, copy }) => this.#make(each, copy, from, signal));
+    // One that fails leaves none behind that nobody waits for.
+    await Promise.allSettled(making);
     original.release?.();
+    const bytes = await Promise.all(making);
     const stored = bytes.filter((each) => each > 0).length;
     return {
       stored,
@@ -117,7 +118,7 @@ export class Publisher {
   }
 
   async #describe(wanted: Wanted, signal: AbortSignal): Promise<Copy> {
-    const found = await this.#ask((store) => store.describe(wanted.key, signal));
+    const found = await this.#ask((store) => store.describe(wanted.key, signal), signal);
     return found === undefined ? undefined : judge(found, wanted, this.#rules.profiles);
   }
 
@@ -154,7 +155,10 @@ export class Publisher {
     }
     const variant = { ...rendered, asked: format };
     const put = (instead: Copy): Promise<'stored' | 'conflict'> =>
-      this.#ask((store) => store.put(key, variant, { instead: versionOf(instead), signal }));
+      this.#ask(
+        (store) => store.put(key, variant, { instead: versionOf(instead), signal }),
+        signal,
+      );
     let outcome = await put(copy);
     if (outcome === 'conflict') {
       // What was there was not looked at, or has changed since.
@@ -165,10 +169,13 @@ export class Publisher {
     return outcome === 'stored' ? variant.bytes.byteLength : 0;
   }
 
-  /** Where all variants go to: what is wrong with it is wrong for all avatars. */
-  async #ask<Answer>(question: (store: VariantStore) => Promise<Answer>): Promise<Answer> {
+  /** Asked again where that may help: what was rendered for it would have to be rendered again. */
+  async #ask<Answer>(
+    question: (store: VariantStore) => Promise<Answer>,
+    signal: AbortSignal,
+  ): Promise<Answer> {
     try {
-      return await question(this.#parts.store);
+      return await patiently(signal, () => question(this.#parts.store));
     } catch (thrown) {
       throw new CommonTrouble(thrown);
     }

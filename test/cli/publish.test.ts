@@ -164,6 +164,36 @@ describe('publish', () => {
     expect(linesOf(await publish(variables, ...args)).at(-1)).toMatchObject({ stored: 3 });
   });
 
+  it('stores again but what could not be stored, and reads and renders nothing again', async () => {
+    const { s3 } = place;
+    await put('retried', 'example.org/amy/1', await card(64, 64).png().toBuffer());
+    const asked: string[] = [];
+    const isSlow = ({ method = '', url = '' }: IncomingMessage): boolean => {
+      asked.push(method);
+      return method === 'PUT' && !url.includes('/96/1.png');
+    };
+    s3.proxy.inject({ kind: 'delay', ms: 500 }, { unless: (request) => !isSlow(request) });
+    // Once more than the SDK tries; these are not seen by the fault before.
+    s3.proxy.inject(
+      { kind: 'reply', status: 503 },
+      {
+        times: 2,
+        unless: ({ method, url = '' }) => method !== 'PUT' || !url.includes('/96/1.png'),
+      },
+    );
+    const ran = await publish(variablesFor('retried'), '--formats', 'webp').finally(() =>
+      s3.proxy.heal(),
+    );
+    expect(linesOf(ran).at(-1)).toMatchObject({ stored: 6, fresh: 0, broken: 0 });
+    const times = (method: string): number => asked.filter((each) => each === method).length;
+    // Both ends of what is wanted are looked at, and the original is read after two listings.
+    expect({ head: times('HEAD'), get: times('GET'), put: times('PUT') }).toEqual({
+      head: 2,
+      get: 3,
+      put: 6,
+    });
+  });
+
   it('stops when nothing can be stored, though what is there already is answered', async () => {
     const variables = variablesFor('full');
     const picture = await card(16, 16).png().toBuffer();

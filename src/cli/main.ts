@@ -3,19 +3,28 @@
 import { runCommandLine } from './command-line.ts';
 import { EXIT } from './exit.ts';
 
+const args = process.argv.slice(2);
+
 process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
-  // Whoever read this has seen enough: `| head`.
-  if (code === 'EPIPE') process.exit(EXIT.ok);
+  if (code === 'EPIPE') leave();
   process.stderr.write(`the results cannot be written: ${message}\n`);
   process.exit(EXIT.failed);
 });
+process.stderr.on('error', leave);
 
-process.exitCode = await runCommandLine(process.argv.slice(2), {
+process.exitCode = await runCommandLine(args, {
   variables: process.env,
   results: process.stdout,
   remarks: process.stderr,
   interruption,
 });
+
+/** Whoever read this has seen enough, as of a help by `| head`; of avatars or a setup it says nothing yet. */
+function leave(): never {
+  const [name = 'help'] = args;
+  const isToBeRead = ['help', '--help', 'config'].includes(name) || args.includes('--help');
+  process.exit(process.exitCode ?? (isToBeRead ? EXIT.ok : EXIT.failed));
+}
 
 function interruption(): AbortSignal {
   const controller = new AbortController();

@@ -119,6 +119,36 @@ describe('an audit of a forum', () => {
   });
 });
 
+describe('an audit that nobody reads to its end', () => {
+  it('has neither found all sound nor some broken, and is gone on with', async () => {
+    const originals = await createFolder(
+      Object.fromEntries(
+        Array.from({ length: 400 }, (_, user) => [`a.org/user${user}/1`, Buffer.from('nothing')]),
+      ),
+    );
+    const variables = { AVATAR_ORIGINALS: `file:${originals.directory}` };
+    const file = join(folder, 'unread.csv');
+    const args = ['audit', '--csv', file, '--rate', '100'];
+    const results = startCommand([...args, '--json'], variables);
+    await expect.poll(() => checkedIn(file), POLL).toBeGreaterThan(0);
+    results.child.stdout?.destroy();
+    expect(await results.ended).toBe(2);
+    const checked = checkedIn(file);
+    expect(checked).toBeLessThan(400);
+
+    // It says there that it goes on.
+    const remarks = startCommand(args, variables);
+    remarks.child.stderr?.destroy();
+    expect(await remarks.ended).toBe(2);
+    expect(checkedIn(file)).toBe(checked);
+
+    const rest = await runCommand(['audit', '--json', '--csv', file], variables);
+    await originals.remove();
+    expect(rest).toMatchObject({ code: 1 });
+    expect(linesOf(rest).at(-1)).toMatchObject({ checked: 400, broken: 400 });
+  }, 60_000);
+});
+
 describe('an audit of a bucket by a template', () => {
   let s3: TestS3;
 

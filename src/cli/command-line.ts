@@ -5,8 +5,8 @@ import { AvatarError } from '../errors.ts';
 import { columns, type Command, help, readArguments, UsageError } from './command.ts';
 import { detailOf } from './attempt.ts';
 import { EXIT, type ExitCode } from './exit.ts';
-import { JournalError } from './journal.ts';
 import { Output, type Stream } from './output.ts';
+import { JournalError } from './state-file.ts';
 
 type Surroundings = {
   readonly variables: Readonly<Record<string, string | undefined>>;

@@ -4,25 +4,18 @@
  * state that counts them follows by a rename, which happens or does not. Rows beyond what the state
  * counts are of a process that ended in between: they are cut off, and found again.
  */
-import { type FileHandle, open, readFile, rename, stat, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { codeOf } from '../errors.ts';
+import { type FileHandle, open, stat, unlink } from 'node:fs/promises';
 import { csvRow } from './csv.ts';
-
-type State = {
-  readonly version: 1;
-  /** Of what: a walk only goes on where it would pass the same things. */
-  readonly of: string;
-  readonly mark: string | undefined;
-  readonly counts: Readonly<Record<string, number>>;
-  readonly csvBytes: number;
-  readonly finished: boolean;
-};
-
-/** The files are of something else, not as they were left, or the disk does not take them. */
-export class JournalError extends Error {
-  override readonly name = 'JournalError';
-}
+import {
+  checkHeld,
+  isAbsence,
+  JournalError,
+  newState,
+  readState,
+  replaceState,
+  type State,
+  takeOver,
+} from './state-file.ts';
 
 const COMMIT_EVERY_MS = 2000;
 const COMMIT_EVERY_STEPS = 200;
@@ -69,9 +62,8 @@ export class Journal {
         `${file} is of another configuration, selection or version: move it away, or name another file`,
       );
     }
-    const state = known ?? newState(of);
     // First: from now on the other file is known to be ours.
-    if (known === undefined) await replaceFile(file, JSON.stringify(state));
+    const state = known?.finished === true ? known : await takeOver(file, known ?? newState(of));
     if (csv === undefined) return new Journal(file, undefined, state);
     const journal = new Journal(file, await openCsv(csv.file, state), state);
     if (state.csvBytes === 0) journal.#rows.push(csvRow(csv.head));
@@ -114,6 +106,7 @@ export class Journal {
   }
 
   async #commit(finished: boolean): Promise<void> {
+    await checkHeld(this.#file, this.#state);
     const text = this.#rows.join('');
     const { csvBytes } = this.#state;
     if (this.#csv !== undefined && text !== '') {
@@ -129,7 +122,7 @@ export class Journal {
       csvBytes: csvBytes + Buffer.byteLength(text),
       finished,
     };
-    await replaceFile(this.#file, JSON.stringify(state));
+    await replaceState(this.#file, state);
     this.#state = state;
     this.#rows = [];
     this.#steps = 0;
@@ -147,10 +140,6 @@ export class Journal {
   async remove(): Promise<void> {
     await onDisk(this.#file, () => unlink(this.#file));
   }
-}
-
-function newState(of: string): State {
-  return { version: 1, of, mark: undefined, counts: {}, csvBytes: 0, finished: false };
 }
 
 async function openCsv(file: string, { csvBytes, finished }: State): Promise<FileHandle> {
@@ -174,61 +163,6 @@ async function openKnown(file: string, csvBytes: number): Promise<FileHandle | u
   }
 }
 
-async function replaceFile(file: string, text: string): Promise<void> {
-  const draft = await open(`${file}.new`, 'w');
-  try {
-    await draft.writeFile(text);
-    await draft.datasync();
-  } finally {
-    await draft.close();
-  }
-  await rename(`${file}.new`, file);
-  // Else the rename itself may be lost with the machine.
-  const folder = await open(dirname(file), 'r');
-  await folder.sync().finally(() => folder.close());
-}
-
-async function readState(file: string): Promise<State | undefined> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if (isAbsence(error)) return undefined;
-    throw error;
-  }
-  const state = parseState(text);
-  if (state === undefined) throw new JournalError(`${file} is no state of a walk: move it away`);
-  return state;
-}
-
-function parseState(text: string): State | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== 'object' || value === null) return undefined;
-  const fields = new Map<string, unknown>(Object.entries(value));
-  const [of, mark, counts] = [fields.get('of'), fields.get('mark'), fields.get('counts')];
-  const [csvBytes, finished] = [fields.get('csvBytes'), fields.get('finished')];
-  if (
-    fields.get('version') !== 1 ||
-    typeof of !== 'string' ||
-    (mark !== undefined && typeof mark !== 'string') ||
-    typeof counts !== 'object' ||
-    counts === null ||
-    typeof csvBytes !== 'number' ||
-    typeof finished !== 'boolean'
-  ) {
-    return undefined;
-  }
-  const numbers = Object.entries(counts).filter(
-    (entry): entry is [string, number] => typeof entry[1] === 'number',
-  );
-  return { version: 1, of, mark, counts: Object.fromEntries(numbers), csvBytes, finished };
-}
-
 /** @throws JournalError for what the system says of a file: it is full, read-only, not mounted */
 async function onDisk<Result>(file: string, work: () => Promise<Result>): Promise<Result> {
   try {
@@ -237,10 +171,6 @@ async function onDisk<Result>(file: string, work: () => Promise<Result>): Promis
     if (error instanceof JournalError || !(error instanceof Error && 'code' in error)) throw error;
     throw new JournalError(`${file} cannot be kept: ${error.message}`, { cause: error });
   }
-}
-
-function isAbsence(error: unknown): boolean {
-  return codeOf(error) === 'ENOENT';
 }
 
 async function exists(file: string): Promise<boolean> {

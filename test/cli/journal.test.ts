@@ -1,8 +1,9 @@
-import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Journal as AnyJournal, JournalError } from '../../src/cli/journal.ts';
+import { Journal as AnyJournal } from '../../src/cli/journal.ts';
+import { JournalError } from '../../src/cli/state-file.ts';
 
 const Journal = {
   open: (file: string, of: string): Promise<AnyJournal> =>
@@ -71,6 +72,35 @@ describe('a journal', () => {
     await expect(Journal.open(lost, 'of this')).rejects.toThrow('not as its state left it');
     await writeFile(`${lost}.state`, '{"version":2}');
     await expect(Journal.open(lost, 'of this')).rejects.toThrow('move it away');
+  });
+
+  it('is kept by the run that opened it last, and by no other', async () => {
+    const own = join(folder, 'runs');
+    await mkdir(own);
+    const file = join(own, 'runs.csv');
+    const first = await Journal.open(file, 'of this');
+    await first.step('a', ['amy', 'missing']);
+    await first.commit();
+    await first.step('b', ['bob', 'missing']);
+    const second = await Journal.open(file, 'of this');
+    expect(second.mark).toBe('a');
+    await expect(first.commit()).rejects.toMatchObject({
+      name: 'JournalError',
+      message: expect.stringContaining('another run'),
+    });
+    await first.close();
+    await second.step('b', ['bob', 'broken']);
+    await second.commit(true);
+    await second.close();
+    expect(await readFile(file, 'utf8')).toBe('user,cause\r\namy,missing\r\nbob,broken\r\n');
+    // When it is done, to look at it takes it from nobody.
+    const [third, fourth] = [
+      await Journal.open(file, 'of this'),
+      await Journal.open(file, 'of this'),
+    ];
+    await third.commit(true);
+    await Promise.all([third.close(), fourth.close()]);
+    expect((await readdir(own)).toSorted()).toEqual(['runs.csv', 'runs.csv.state']);
   });
 
   it('needs no rows, and can be done away with', async () => {

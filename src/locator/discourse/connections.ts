@@ -98,9 +98,9 @@ async function end(lease: Lease): Promise<void> {
  * A direct connection is a session of its own: it is made read-only and gets its limits at log-in,
  * and each connection parses and plans a statement once. A pooler in transaction mode has no such
  * sessions. PgBouncer before 1.21, or with `max_prepared_statements = 0`, mixes up named statements,
- * and refuses settings at log-in that it was not told to ignore; then both are left out, what keeps
- * the role read-only and limited is `grants.sql`, and parsing and planning each look-up anew makes it
- * take 0.5 ms instead of 0.2.
+ * and refuses settings at log-in that it was not told to ignore; RDS Proxy refuses `options`. Then both
+ * are left out, what keeps the role read-only and limited is `grants.sql`, and parsing and planning each
+ * look-up anew makes it take 0.5 ms instead of 0.2.
  */
 export async function openPool(options: ConnectionOptions, throughPooler: boolean): Promise<Pool> {
   const { Pool } = await import('pg');

@@ -49,13 +49,17 @@ export function isOutage(error: unknown): boolean {
 }
 
 /**
- * True for what a connection pooler in transaction mode (PgBouncer) says to a client that treats it
- * as a session: a statement prepared on another server connection, or settings it does not pass on.
+ * True for what a connection pooler in transaction mode (PgBouncer, RDS Proxy) says to a client that
+ * treats it as a session: a statement prepared on another server connection, or settings it does not
+ * pass on.
  */
 export function isPoolerRefusal(error: unknown): boolean {
   const code = sqlState(error);
   if (code === '26000' || code === '42P05') return true;
-  return code === '08P01' && messageOf(error).includes('startup parameter');
+  const message = messageOf(error);
+  if (code === '08P01') return message.includes('startup parameter');
+  // PostgreSQL's own are of this code as well: "cached plan must not change result type".
+  return code === '0A000' && /command-line options|RDS Proxy|the option /.test(message);
 }
 
 function messageOf(error: unknown): string {

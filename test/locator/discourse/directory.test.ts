@@ -385,11 +385,19 @@ describe('behind a pooler in transaction mode', () => {
     await expect.poll(() => pools.map(({ ended }) => ended)).toStrictEqual([true, false]);
   });
 
-  it('goes on without settings at log-in once they were refused', async () => {
+  it.each([
+    ['PgBouncer', 'statement_timeout', '08P01', 'unsupported startup parameter: statement_timeout'],
+    [
+      'RDS Proxy',
+      'options',
+      '0A000',
+      'Feature not supported: RDS Proxy currently doesn’t support command-line options.',
+    ],
+  ])('goes on without settings at log-in once %s refused %s', async (_, name, code, message) => {
     const gate = createServer((socket) => {
       socket.once('data', (startup) => {
-        if (startup.includes('statement_timeout')) {
-          socket.end(refusal('unsupported startup parameter: statement_timeout'));
+        if (startup.includes(`\0${name}\0`)) {
+          socket.end(refusal(code, message));
           return;
         }
         const upstream = connect(server.port, '127.0.0.1');
@@ -475,9 +483,9 @@ function scansOf(plan: unknown): Scan[] {
   return [scan, ...below];
 }
 
-/** PostgreSQL's ErrorResponse, as PgBouncer sends it before it hangs up. */
-function refusal(message: string): Buffer {
-  const fields = `SFATAL\0VFATAL\0C08P01\0M${message}\0\0`;
+/** PostgreSQL's ErrorResponse, as poolers send it before they hang up. */
+function refusal(code: string, message: string): Buffer {
+  const fields = `SFATAL\0VFATAL\0C${code}\0M${message}\0\0`;
   const header = Buffer.from('E\0\0\0\0');
   header.writeInt32BE(Buffer.byteLength(fields) + 4, 1);
   return Buffer.concat([header, Buffer.from(fields)]);

@@ -5,6 +5,8 @@ import {
   isPoolerRefusal,
 } from '../../../src/locator/discourse/faults.ts';
 
+const RDS_PROXY = 'Feature not supported: RDS Proxy';
+
 function failure(message: string, code?: string): Error {
   return Object.assign(new Error(message), code === undefined ? {} : { code });
 }
@@ -57,6 +59,9 @@ describe('a fault of the directory', () => {
     ['26000', 'prepared statement "x" does not exist', true],
     ['42P05', 'prepared statement "x" already exists', true],
     ['08P01', 'unsupported startup parameter: statement_timeout', true],
+    ['0A000', `${RDS_PROXY} currently doesn’t support command-line options.`, true],
+    ['0A000', `${RDS_PROXY} currently doesn't support the option statement_timeout.`, true],
+    ['0A000', 'cached plan must not change result type', false],
     ['08P01', 'protocol violation', false],
     ['57P01', 'terminating connection', false],
   ])('with code %s, %s, comes from a pooler: %s', (code, message, expected) => {

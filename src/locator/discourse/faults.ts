@@ -36,7 +36,8 @@ export function directoryFault(site: string, error: unknown): AvatarError {
 /** The five characters PostgreSQL classifies its errors by; undefined for errors of the network. */
 export function sqlState(error: unknown): string | undefined {
   const code = codeOf(error);
-  return code !== undefined && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
+  // All of them have a digit, and EPIPE has none.
+  return code !== undefined && /^(?=.*\d)[0-9A-Z]{5}$/.test(code) ? code : undefined;
 }
 
 /**

@@ -44,6 +44,7 @@ describe('a fault of the directory', () => {
   it.each([
     [undefined, true],
     ['ECONNRESET', true],
+    ['EPIPE', true],
     ['57P01', true],
     ['53300', true],
     ['08006', true],

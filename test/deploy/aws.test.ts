@@ -104,6 +104,19 @@ describe('what the template sets up', () => {
     expect(readTimeout * 1000).toBeGreaterThan(deadlineMs);
   });
 
+  it('starts an instance again with the image it has, though ECR and CloudWatch are away', () => {
+    const before = Array.from(text.matchAll(/ExecStartPre=(.*)/g), ([, command = '']) => command);
+    expect(before.filter((command) => command.includes('aws ecr'))).toHaveLength(1);
+    // systemd's sign that a failure does not count.
+    for (const command of before) expect(command).toMatch(/^-/);
+    // One that hangs counts: the unit has 90 seconds to start.
+    for (const command of before.filter((each) => each.includes('aws '))) {
+      expect(Number(/^-\/usr\/bin\/timeout (\d+) /.exec(command)?.[1])).toBeLessThan(90);
+    }
+    // In the mode that blocks, Docker starts no container whose log has nowhere to go.
+    expect(text).toMatch(/--log-driver awslogs [^#]*--log-opt mode=non-blocking /);
+  });
+
   it('lets an instance read originals, read and write variants, and no more of S3', () => {
     const policies = JSON.stringify(template.Resources['InstanceRole']?.Properties['Policies']);
     const actions = Array.from(policies.matchAll(/"(s3:[^"]+)"/g), ([, action]) => action);

@@ -1,8 +1,15 @@
 /** What went wrong at the database, as an operator needs to read it. Pure. */
 import { AvatarError, codeOf } from '../../errors.ts';
 
-/** SQLSTATEs that only an operator can mend; clients need not come back soon. */
+const VERIFY = '?sslmode=verify-full&sslrootcert=FILE';
+const UNKNOWN_CA = `the CA of its certificate is not known here: end its address with ${VERIFY}, with the CA in the file`;
+
+/** What only an operator can mend, by SQLSTATE or OpenSSL's name; clients need not come back soon. */
 const REMEDIES: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN_CA,
+  SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_CA,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_CA,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_CA,
   '28000': 'the log-in is refused: check the role, and pg_hba.conf',
   '28P01': 'the log-in is refused: check the role and its password',
   '3D000': 'there is no such database',
@@ -19,7 +26,7 @@ const LATER_SECONDS = 30;
 /** @param site the site's name; the address of its database never gets into an error */
 export function directoryFault(site: string, error: unknown): AvatarError {
   const code = sqlState(error);
-  const remedy = code === undefined ? undefined : REMEDIES[code];
+  const remedy = remedyFor(error);
   const message = messageOf(error);
   const detail = [
     `database of site ${site}: ${remedy ?? message}`,
@@ -31,6 +38,15 @@ export function directoryFault(site: string, error: unknown): AvatarError {
     detail,
     retryAfterSeconds: remedy === undefined ? SOON_SECONDS : LATER_SECONDS,
   });
+}
+
+function remedyFor(error: unknown): string | undefined {
+  const code = codeOf(error);
+  // There may be an entry of pg_hba.conf for TLS, or none at all; before PostgreSQL 14 it says "SSL off".
+  if (code === '28000' && /no encryption|SSL off/.test(messageOf(error))) {
+    return `it does not let us in without TLS: where it wants that, as RDS does, end its address with ${VERIFY}, with its CA in the file; else pg_hba.conf lacks an entry`;
+  }
+  return code === undefined ? undefined : REMEDIES[code];
 }
 
 /** The five characters PostgreSQL classifies its errors by; undefined for errors of the network. */

@@ -27,6 +27,25 @@ describe('a fault of the directory', () => {
     expect(detail).toContain('42501');
   });
 
+  it.each([
+    ['28000', 'no pg_hba.conf entry for host "10.0.1.2", user "a", database "d", no encryption'],
+    ['28000', 'no pg_hba.conf entry for host "10.0.1.2", user "a", database "d", SSL off'],
+    ['SELF_SIGNED_CERT_IN_CHAIN', 'self-signed certificate in certificate chain'],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'unable to verify the first certificate'],
+  ])('tells of what TLS wants, with %s, %s', (code, message) => {
+    const { detail } = directoryFault('default', failure(message, code));
+    expect(detail).toMatch(/sslmode=verify-full.*sslrootcert=/);
+    expect(detail).toContain(message);
+    expect(detail).not.toContain('check the role');
+  });
+
+  it('does not take every log-in that is refused for one without TLS', () => {
+    const encrypted = 'no pg_hba.conf entry for host "10.0.1.2", user "a", SSL encryption';
+    const { detail } = directoryFault('default', failure(encrypted, '28000'));
+    expect(detail).toContain('pg_hba.conf');
+    expect(detail).not.toContain('sslmode');
+  });
+
   it('says why none of several addresses could be connected to', () => {
     const both = new AggregateError([failure('refused by ::1'), failure('refused by 127.0.0.1')]);
     expect(directoryFault('default', both).detail).toContain(

@@ -72,6 +72,8 @@ export type Config = {
 };
 
 const MEGABYTE = 1024 * 1024;
+/** Kubernetes tells every pod of a namespace where the Service called avatar-proxy is. */
+const OF_A_SERVICE = /^AVATAR_PROXY_(?:SERVICE_(?:HOST|PORT)|PORT)(?:_|$)/;
 /** As sources this file is two folders below the project's; built, all are in one. */
 const DEMO = import.meta.url.endsWith('.ts') ? '../../demo/' : '../demo/';
 const DEMO_DIRECTORY = fileURLToPath(new URL(DEMO, import.meta.url));
@@ -135,7 +137,10 @@ export async function loadConfig(
     tracing: (environment.AVATAR_TRACING ?? tracingDefault(variables)) === 'true',
     logLevel: environment.LOG_LEVEL,
     unknownVariables: Object.keys(variables).filter(
-      (name) => name.startsWith('AVATAR_') && !(name in EnvironmentSchema.properties),
+      (name) =>
+        name.startsWith('AVATAR_') &&
+        !(name in EnvironmentSchema.properties) &&
+        !OF_A_SERVICE.test(name),
     ),
   };
 }

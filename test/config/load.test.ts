@@ -79,6 +79,22 @@ describe('the configuration', () => {
     expect(config.unknownVariables).toEqual(['AVATAR_ORIGNALS']);
   });
 
+  it('takes what Kubernetes says of a Service called avatar-proxy for no variables of ours', async () => {
+    const config = await loadConfig({
+      AVATAR_PROXY_SERVICE_HOST: '10.0.0.7',
+      AVATAR_PROXY_SERVICE_PORT: '80',
+      AVATAR_PROXY_SERVICE_PORT_HTTP: '80',
+      AVATAR_PROXY_PORT: 'tcp://10.0.0.7:80',
+      AVATAR_PROXY_PORT_80_TCP: 'tcp://10.0.0.7:80',
+      AVATAR_PROXY_PORT_80_TCP_PROTO: 'tcp',
+      AVATAR_PROXY_PORT_80_TCP_PORT: '80',
+      AVATAR_PROXY_PORT_80_TCP_ADDR: '10.0.0.7',
+      AVATAR_PROXY_URL: 'http://proxy',
+      AVATAR_PROXY_PORTS: '80',
+    });
+    expect(config.unknownVariables).toEqual(['AVATAR_PROXY_URL', 'AVATAR_PROXY_PORTS']);
+  });
+
   it('reads lists however they are separated, sizes in order', async () => {
     const config = await loadConfig({
       AVATAR_SIZES: '288|24, 48',

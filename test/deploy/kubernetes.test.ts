@@ -52,6 +52,12 @@ describe('the manifests for Kubernetes', () => {
     expect(graceMs).toBeGreaterThan(drainMs + deadlineMs);
   });
 
+  it('leave out of the environment what looks like settings of ours: the addresses of Services', () => {
+    const prefix = `${only('Service').metadata?.name?.toUpperCase().replaceAll('-', '_')}_`;
+    expect(prefix.startsWith('AVATAR_')).toBe(true);
+    expect(pod?.enableServiceLinks).toBe(false);
+  });
+
   it('take every right from the container that can be taken', () => {
     expect(pod?.securityContext).toMatchObject({
       runAsNonRoot: true,

@@ -1,6 +1,6 @@
 /** Connections to a forum's database, as they can be had: straight to it, or through a pooler. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Pool } from 'pg';
+import type { Pool, QueryConfig } from 'pg';
 import { isPoolerRefusal } from './faults.ts';
 import type { Row, Statement, Values } from './statements.ts';
 
@@ -14,6 +14,9 @@ export type ConnectionOptions = {
   /** For a query: the server stops it then; a little later it is given up here. */
   readonly statementTimeoutMs?: number;
 };
+
+/** Look-ups take less than a millisecond. */
+export const STATEMENT_TIMEOUT_MS = 1000;
 
 /** A pool that logs in on demand; the module `pg` is loaded by whoever makes one. */
 export type Connect = (throughPooler: boolean) => Promise<Pool>;
@@ -37,12 +40,15 @@ export class Connections {
     this.#onBroken = onBroken;
   }
 
-  /** @throws Error as the driver does, and once they are closed */
-  async query(statement: Statement, values: Values): Promise<readonly Row[]> {
+  /**
+   * @param limitMs the time it has whatever the role or a pooler says, for three more ways to the server
+   * @throws Error as the driver does, and once they are closed
+   */
+  async query(statement: Statement, values: Values, limitMs?: number): Promise<readonly Row[]> {
     const lease = this.#current();
     lease.asking += 1;
     try {
-      return await ask(lease, statement, values);
+      return await ask(lease, statement, values, limitMs);
     } catch (error) {
       if (lease.throughPooler || !isPoolerRefusal(error)) throw error;
       // From now on no named statements and no session settings; see `openPool`.
@@ -53,7 +59,7 @@ export class Connections {
       // Not sooner: a pool that ends gives no connection to those who wait for one.
       if (lease.asking === 0 && lease !== this.#lease) end(lease).catch(this.#onBroken);
     }
-    return await this.query(statement, values);
+    return await this.query(statement, values, limitMs);
   }
 
   /** Ends after the queries under way; others fail from then on. */
@@ -83,10 +89,40 @@ async function ask(
   { pool, throughPooler }: Lease,
   { name, text }: Statement,
   values: Values,
+  limitMs: number | undefined,
 ): Promise<readonly Row[]> {
   const query = { text, values: [...values], ...(throughPooler ? {} : { name }) };
-  const { rows } = await (await pool).query<Row>(query);
+  const opened = await pool;
+  if (limitMs !== undefined) return await askPatiently(opened, query, limitMs);
+  const { rows } = await opened.query<Row>(query);
   return rows;
+}
+
+/**
+ * What is set within a transaction holds behind any pooler: settings at log-in may have been refused, or
+ * ignored without a word, and then the role's own limit of `grants.sql` would cut the query short.
+ */
+async function askPatiently(
+  pool: Pool,
+  query: QueryConfig,
+  limitMs: number,
+): Promise<readonly Row[]> {
+  const client = await pool.connect();
+  // When it breaks, the query under way fails; without a listener the process would end too.
+  const leaveToQuery = (): void => undefined;
+  client.on('error', leaveToQuery);
+  try {
+    await client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${limitMs}`);
+    const { rows } = await client.query<Row>(query);
+    await client.query('COMMIT');
+    client.off('error', leaveToQuery);
+    client.release();
+    return rows;
+  } catch (error) {
+    // The connection ends, and the transaction with it.
+    client.release(true);
+    throw error;
+  }
 }
 
 async function end(lease: Lease): Promise<void> {
@@ -104,7 +140,7 @@ async function end(lease: Lease): Promise<void> {
  */
 export async function openPool(options: ConnectionOptions, throughPooler: boolean): Promise<Pool> {
   const { Pool } = await import('pg');
-  const statementTimeoutMs = options.statementTimeoutMs ?? 1000;
+  const { statementTimeoutMs = STATEMENT_TIMEOUT_MS } = options;
   return new Pool({
     connectionString: options.database,
     max: options.connections ?? 4,

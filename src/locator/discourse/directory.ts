@@ -3,7 +3,13 @@
  * everything.
  */
 import { AvatarError } from '../../errors.ts';
-import { type Connect, type ConnectionOptions, Connections, openPool } from './connections.ts';
+import {
+  type Connect,
+  type ConnectionOptions,
+  Connections,
+  openPool,
+  STATEMENT_TIMEOUT_MS,
+} from './connections.ts';
 import type { DirectoryEntry, Upload } from './decide.ts';
 import { directoryFault, isOutage, sqlState } from './faults.ts';
 import {
@@ -37,6 +43,7 @@ export class Directory {
   readonly #onFault: (fault: AvatarError) => void;
   readonly #cooldownMs: number;
   readonly #columnsMs: number;
+  readonly #statementTimeoutMs: number;
   #outage: { readonly fault: AvatarError; readonly until: number } | undefined;
   #provided: { readonly present: Promise<boolean>; readonly until: number } | undefined;
 
@@ -48,6 +55,7 @@ export class Directory {
     });
     this.#cooldownMs = options.cooldownMs ?? 1000;
     this.#columnsMs = options.columnsMs ?? 300_000;
+    this.#statementTimeoutMs = options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS;
   }
 
   /**
@@ -89,12 +97,12 @@ export class Directory {
   }
 
   /**
-   * For the command line: whatever else is to be read.
+   * For the command line: whatever else is to be read, in the time of `statementTimeoutMs` in any case.
    * @throws AvatarError `directory_unavailable`
    */
   async read(statement: Statement, values: Values = []): Promise<readonly Row[]> {
     try {
-      return await this.#query(statement, values);
+      return await this.#query(statement, values, this.#statementTimeoutMs);
     } catch (error) {
       throw this.#fault(error);
     }
@@ -117,9 +125,13 @@ export class Directory {
     return this.#provided.present;
   }
 
-  async #query(statement: Statement, values: Values = []): Promise<readonly Row[]> {
+  async #query(
+    statement: Statement,
+    values: Values = [],
+    limitMs?: number,
+  ): Promise<readonly Row[]> {
     this.#refuseInOutage();
-    const rows = await this.#connections.query(statement, values);
+    const rows = await this.#connections.query(statement, values, limitMs);
     this.#outage = undefined;
     return rows;
   }

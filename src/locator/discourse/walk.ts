@@ -1,4 +1,5 @@
 /** Every avatar of a forum's users as of now, by its database, page by page. */
+import { AvatarError } from '../../errors.ts';
 import type { CurrentAvatar, Selection, Step, Walk } from '../walk.ts';
 import { openSite, type OpenSite, type SharedKeyRules } from './locator.ts';
 import type { Sites } from './sites.ts';
@@ -55,17 +56,18 @@ export function createDiscourseWalk(options: DiscourseWalkOptions): Walk {
     tellsNames: true,
     async count(after) {
       const left = sitesFrom(sites, after);
-      const counts = await Promise.all(
-        left.map(async ({ site, afterUser }) => {
-          const [row] = await site.directory.read(COUNT_OF_CURRENT_AVATARS, [
-            afterUser,
-            user,
-            since,
-          ]);
-          return row === undefined ? 0 : numberIn(row, 'avatars');
-        }),
-      );
-      return counts.reduce((sum, each) => sum + each, 0);
+      const counting = left.map(async ({ site, afterUser }) => {
+        const [row] = await site.directory.read(COUNT_OF_CURRENT_AVATARS, [afterUser, user, since]);
+        return row === undefined ? 0 : numberIn(row, 'avatars');
+      });
+      try {
+        const counts = await Promise.all(counting);
+        return counts.reduce((sum, each) => sum + each, 0);
+      } catch (error) {
+        if (!(error instanceof AvatarError)) throw error;
+        // It took too long, and pages may not. What is wrong with the database itself, the first one says.
+        return undefined;
+      }
     },
     async *steps(after, signal) {
       for (const { site, afterUser } of sitesFrom(sites, after)) {

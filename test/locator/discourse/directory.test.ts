@@ -1,6 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
-import { once } from 'node:events';
 import { Client, Pool } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { AvatarError } from '../../../src/errors.ts';
@@ -15,6 +13,7 @@ import {
   PEOPLE,
   storedUrl,
 } from '../../support/discourse-database.ts';
+import { startStrictPooler } from '../../support/pooler.ts';
 import { type PostgresServer, startPostgres } from '../../support/postgres.ts';
 
 let server: PostgresServer;
@@ -394,29 +393,10 @@ describe('behind a pooler in transaction mode', () => {
       'Feature not supported: RDS Proxy currently doesn’t support command-line options.',
     ],
   ])('goes on without settings at log-in once %s refused %s', async (_, name, code, message) => {
-    const gate = createServer((socket) => {
-      socket.once('data', (startup) => {
-        if (startup.includes(`\0${name}\0`)) {
-          socket.end(refusal(code, message));
-          return;
-        }
-        const upstream = connect(server.port, '127.0.0.1');
-        upstream.write(startup);
-        socket.pipe(upstream).pipe(socket);
-        for (const side of [socket, upstream]) {
-          side.on('error', () => {
-            socket.destroy();
-            upstream.destroy();
-          });
-        }
-      });
-    }).listen(0, '127.0.0.1');
-    await once(gate, 'listening');
-    const address = gate.address();
-    const port = address !== null && typeof address === 'object' ? address.port : 0;
+    const pooler = await startStrictPooler(server.port, { name, code, message });
     try {
       const { directory, faults } = openDirectory('forum', {
-        database: `postgres://avatar_proxy@127.0.0.1:${port}/forum`,
+        database: `postgres://avatar_proxy@127.0.0.1:${pooler.port}/forum`,
       });
       const entries = await Promise.all(
         ['bob', 'zed', 'löwe'].map((name) => directory.lookUp(name, 10)),
@@ -424,7 +404,7 @@ describe('behind a pooler in transaction mode', () => {
       expect(entries.every((entry) => entry !== undefined)).toBe(true);
       expect(faults).toStrictEqual([]);
     } finally {
-      gate.close();
+      pooler.stop();
     }
   });
 });
@@ -481,12 +461,4 @@ function scansOf(plan: unknown): Scan[] {
     rowsRemoved: Number(node.get('Rows Removed by Filter') ?? 0),
   };
   return [scan, ...below];
-}
-
-/** PostgreSQL's ErrorResponse, as poolers send it before they hang up. */
-function refusal(code: string, message: string): Buffer {
-  const fields = `SFATAL\0VFATAL\0C${code}\0M${message}\0\0`;
-  const header = Buffer.from('E\0\0\0\0');
-  header.writeInt32BE(Buffer.byteLength(fields) + 4, 1);
-  return Buffer.concat([header, Buffer.from(fields)]);
 }

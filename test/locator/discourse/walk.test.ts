@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { parseSites } from '../../../src/config/sites.ts';
 import { singleSite } from '../../../src/locator/discourse/sites.ts';
 import {
@@ -13,6 +13,7 @@ import {
   insertUser,
   storedKey,
 } from '../../support/discourse-database.ts';
+import { startStrictPooler } from '../../support/pooler.ts';
 import { type PostgresServer, startPostgres } from '../../support/postgres.ts';
 
 const PEOPLE = [
@@ -28,14 +29,22 @@ const PEOPLE = [
   insertUser(6, 'also.Bob', 10),
 ].join('');
 
+const GRANTS = new URL('../../../deploy/discourse/grants.sql', import.meta.url);
+
+/** Each question about users takes longer than requests give it. */
+const SLOW = `
+ALTER TABLE users RENAME TO people;
+CREATE VIEW users AS
+  WITH pause AS MATERIALIZED (SELECT pg_sleep(0.4))
+  SELECT people.* FROM people CROSS JOIN pause;`;
+
 let postgres: PostgresServer;
 let database: string;
 
 beforeAll(async () => {
   postgres = await startPostgres();
   await postgres.createDatabase('forum', discourseSchema() + PEOPLE);
-  const grants = new URL('../../../deploy/discourse/grants.sql', import.meta.url);
-  await postgres.run(readFileSync(grants, 'utf8'), 'forum');
+  await postgres.run(readFileSync(GRANTS, 'utf8'), 'forum');
   // What the walk reads must be within the grants.
   database = postgres.url('forum', 'avatar_proxy');
 }, 60_000);
@@ -113,5 +122,31 @@ describe('the walk over a Discourse database', () => {
     expect(whole.steps.at(-1)?.avatar?.host).toBe('second.example.org');
     expect(users(await walk({ sites }, whole.steps[4]?.mark))).toEqual(['eve']);
     expect(users(await walk({ sites, selection: { site: 'second' } }))).toEqual(['eve']);
+  });
+
+  it('has its own time for a query, behind a pooler too, where the role has less', async () => {
+    await postgres.createDatabase('slow', discourseSchema() + PEOPLE + SLOW);
+    await postgres.run(readFileSync(GRANTS, 'utf8'), 'slow');
+    await postgres.run("ALTER ROLE avatar_proxy IN DATABASE slow SET statement_timeout = '150ms'");
+    const pooler = await startStrictPooler(postgres.port, {
+      name: 'statement_timeout',
+      code: '08P01',
+      message: 'unsupported startup parameter: statement_timeout',
+    });
+    onTestFinished(() => pooler.stop());
+    const sites = singleSite(`postgres://avatar_proxy@127.0.0.1:${pooler.port}/slow`);
+    const whole = await walk();
+    expect(await walk({ sites, pageSize: 3 })).toEqual(whole);
+  });
+
+  it('leaves it to its pages to say what is wrong with the database', async () => {
+    const sites = singleSite(postgres.url('missing', 'avatar_proxy'));
+    const walked = createDiscourseWalk({ sites, selection: {} });
+    onTestFinished(() => walked.close());
+    expect(await walked.count(undefined)).toBeUndefined();
+    await expect(walk({ sites })).rejects.toMatchObject({
+      code: 'directory_unavailable',
+      detail: expect.stringContaining('no such database'),
+    });
   });
 });

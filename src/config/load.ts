@@ -155,12 +155,26 @@ type FoundLocator =
 
 async function findLocator(issues: Issues): Promise<FoundLocator> {
   const parsed = issues.parse('AVATAR_LOCATOR', parseLocator, []);
-  if (parsed !== 'discourse') return { kind: 'template', templates: parsed };
+  if (parsed !== 'discourse') {
+    // Of a locator with a mistake in it nobody knows which it was to be.
+    if (parsed.length > 0) refuseDatabases(issues);
+    return { kind: 'template', templates: parsed };
+  }
   // What checks the file of sites takes a quarter of a second to load.
   const { findSites } = await import('./sites.ts');
   const sites = findSites(issues);
   // With an issue found nothing of this is used.
   return sites === undefined ? { kind: 'template', templates: [] } : { kind: 'discourse', sites };
+}
+
+/** Whoever names a database means it to be asked, and with a template none is. */
+function refuseDatabases(issues: Issues): void {
+  const refuse = (): { error: string } => ({
+    error: 'is read with AVATAR_LOCATOR=discourse alone',
+  });
+  for (const variable of ['AVATAR_DISCOURSE_URL', 'AVATAR_SITES'] as const) {
+    issues.parse(variable, refuse, undefined);
+  }
 }
 
 function tracingDefault(variables: Readonly<Record<string, string | undefined>>): string {

@@ -26,6 +26,8 @@ const SitesSchema = Type.Object(
   { additionalProperties: false },
 );
 
+const PREFIX = 'must be folder names with single slashes between them';
+
 const validator = Compile(SitesSchema);
 
 type ParsedSites =
@@ -47,12 +49,18 @@ export function findSites(issues: Issues): Sites | undefined {
       'must be set, or AVATAR_SITES, with AVATAR_LOCATOR=discourse',
     );
   }
+  // Every key below a place that cannot be one would be dropped without a word.
+  issues.parse('AVATAR_DISCOURSE_LOCAL_PREFIX', readPrefix, '');
   return fromFile ?? single;
 }
 
 function readDatabaseUrl(url: string): Sites | { error: string } {
   const problem = databaseUrlProblem(url);
   return problem === undefined ? singleSite(url) : { error: problem };
+}
+
+function readPrefix(prefix: string): string | { error: string } {
+  return isSafePrefix(prefix) ? prefix : { error: PREFIX };
 }
 
 function readSites(file: string): Sites | { error: string } {
@@ -121,7 +129,7 @@ function problemsOf(sites: readonly Site[]): string[] {
     const problem = databaseUrlProblem(site.database);
     if (problem !== undefined) problems.push(`${at}/database ${problem}`);
     if (site.keyPrefix !== undefined && !isSafePrefix(site.keyPrefix)) {
-      problems.push(`${at}/keyPrefix must be folder names with single slashes between them`);
+      problems.push(`${at}/keyPrefix ${PREFIX}`);
     }
   }
   return problems;

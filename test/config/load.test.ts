@@ -379,6 +379,55 @@ describe('AVATAR_LOCATOR=discourse', () => {
     expect(wrong?.allowed).toContain('sites');
   });
 
+  it.each(['shared/standalone', '/shared/standalone/', '/'])(
+    'takes %j as the place of what is on disk',
+    async (prefix) => {
+      const config = await loadConfig({
+        AVATAR_LOCATOR: 'discourse',
+        AVATAR_DISCOURSE_URL: url,
+        AVATAR_DISCOURSE_LOCAL_PREFIX: prefix,
+      });
+      expect(config.locator).toMatchObject({ localPrefix: prefix });
+    },
+  );
+
+  it.each(['./shared', 'old//uploads', '../shared', 'shared/..', 'a\\b'])(
+    'refuses %j as that place, below which no key could be',
+    async (prefix) => {
+      const issues = await issuesOf({
+        AVATAR_LOCATOR: 'discourse',
+        AVATAR_DISCOURSE_URL: url,
+        AVATAR_DISCOURSE_LOCAL_PREFIX: prefix,
+      });
+      expect(issues).toMatchObject([
+        {
+          variable: 'AVATAR_DISCOURSE_LOCAL_PREFIX',
+          value: prefix,
+          allowed: expect.stringContaining('folder names'),
+        },
+      ]);
+    },
+  );
+
+  it.each([
+    ['AVATAR_DISCOURSE_URL', url],
+    ['AVATAR_SITES', 'test/config/sites.json'],
+  ])(
+    'is what %s is for: with a template it is refused, since nobody would read it',
+    async (name, value) => {
+      for (const locator of ['', 'template:{user}/{id}']) {
+        const issues = await issuesOf({ AVATAR_LOCATOR: locator, [name]: value });
+        expect(issues).toMatchObject([
+          { variable: name, allowed: expect.stringContaining('AVATAR_LOCATOR=discourse') },
+        ]);
+        expect(new ConfigError(issues).message).not.toContain('hunter2');
+      }
+      // Of a locator that is none nobody knows which of them it was to be.
+      const issues = await issuesOf({ AVATAR_LOCATOR: 'discorse', [name]: value });
+      expect(issues.map(({ variable }) => variable)).toEqual(['AVATAR_LOCATOR']);
+    },
+  );
+
   it('never shows the password', async () => {
     const issues = await issuesOf({
       AVATAR_LOCATOR: 'discourse',

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
-import { parseDocument } from 'yaml';
+import { parseDocument, Scalar, type Tags } from 'yaml';
 import { readTemplate } from './templates.ts';
 
 type Choice = readonly [condition: string, then: string, otherwise: string];
@@ -38,6 +38,11 @@ const [script, { DiscourseCommand: command, CertificatesVolume: volume }] =
 const PLAIN = 'postgres://avatar_proxy:secret@forum.example/discourse';
 const VERIFIED = `${PLAIN}?sslmode=verify-full&sslrootcert=/etc/avatar-proxy/rds.pem`;
 const ADDRESS = 'https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem';
+
+const FUNCTIONS: Readonly<Record<string, (values: unknown) => boolean>> = {
+  Equals: (values) => Array.isArray(values) && values[0] === values[1],
+  Not: (values) => Array.isArray(values) && values[0] === false,
+};
 
 /** In place of the file system's. */
 let root: string;
@@ -94,3 +99,42 @@ it('shows the container their folder, with Discourse alone, and lets it write no
     /ExecStart=\/usr\/bin\/docker run (?:.*\\\n)+ *\$\{CertificatesVolume\} \$\{ImageUri\}\n/,
   );
 });
+
+it.each([
+  ['template:{user}/{id}', '', []],
+  ['discourse', '/forum/database', []],
+  ['template:{user}/{id}', '/forum/database', ['Locator=discourse alone']],
+  ['discourse', '', ['needs DiscourseUrlParameter']],
+])('with the locator %s and the parameter "%s" refuses the stack: %j', (locator, name, why) => {
+  const found = refusals({ Locator: locator, DiscourseUrlParameter: name });
+  expect(found).toEqual(why.map((part) => expect.stringContaining(part)));
+});
+
+type Rule = {
+  readonly RuleCondition: boolean;
+  readonly Assertions: ReadonlyArray<{
+    readonly Assert: boolean;
+    readonly AssertDescription: string;
+  }>;
+};
+
+/** What CloudFormation says before it makes anything, with the rules of the template. */
+function refusals(parameters: Readonly<Record<string, string>>): string[] {
+  const customTags: Tags = [
+    { tag: '!Ref', resolve: (name: string) => parameters[name] ?? name },
+    ...Object.entries(FUNCTIONS).map(([name, result]) => ({
+      tag: `!${name}`,
+      collection: 'seq' as const,
+      resolve: (list: { toJSON(): unknown }) => new Scalar(result(list.toJSON())),
+    })),
+  ];
+  const { Rules: rules }: { Rules: Readonly<Record<string, Rule>> } = parseDocument(
+    readTemplate('aws/avatar-proxy.yaml'),
+    { customTags, logLevel: 'silent' },
+  ).toJS();
+  return Object.values(rules)
+    .filter(({ RuleCondition: applies }) => applies)
+    .flatMap(({ Assertions: assertions }) => assertions)
+    .filter(({ Assert: holds }) => !holds)
+    .map(({ AssertDescription: description }) => description);
+}

@@ -59,9 +59,10 @@ export function keysOfUpload(url: string, rules: KeyRules = {}): readonly string
   return [...new Set(candidates)].filter(isSafeKey);
 }
 
-/** True for what may be put before keys: segments as in a key, with or without a slash at the end. */
+/** True for what may be put before keys: segments as in a key, if any, with or without outer slashes. */
 export function isSafePrefix(prefix: string): boolean {
-  return prefix === '' || isSafeKey(withoutOuterSlashes(prefix));
+  const folder = withoutOuterSlashes(prefix);
+  return folder === '' || isSafeKey(folder);
 }
 
 function keysOfLocal(path: string, rules: KeyRules): readonly string[] {

@@ -413,7 +413,8 @@ export const ROWS: readonly Row[] = [
       },
       {
         title: 'Lines of the log lost',
-        about: 'Because nobody reads the standard output. More than 0: what is done is not known.',
+        about:
+          'Nobody reads the standard output, or its disk is full. More than 0: what is done is not known.',
         kind: 'lines',
         unit: 'ops',
         queries: [plain('lines', total('avatar_log_lines_dropped_total'))],

@@ -2,7 +2,7 @@
 const FULL = 16 * 1024;
 const LATEST_MS = 250;
 
-/** Gathers the lines of the access log: a write for each costs more than the line. */
+/** Gathers the lines of the log: a write for each costs more than the line. */
 export class LineBuffer {
   readonly #write: (text: string) => void;
   #text = '';

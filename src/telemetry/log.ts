@@ -2,12 +2,9 @@
 import pino, { type Logger } from 'pino';
 import type { Lines } from '../http/access-log.ts';
 import { LineBuffer } from './line-buffer.ts';
+import { Output } from './output.ts';
 
-/** Lines are gathered and written together: a write for each costs a fifth of the hit path. */
-const GATHERED = { minLength: 4096, periodicFlush: 500 } as const;
-
-/** What waits for a reader that has stopped reading; beyond that lines are lost rather than the process. */
-const MOST_WAITING = 16 * 1024 * 1024;
+const STANDARD_OUTPUT = 1;
 
 export type Log = {
   readonly logger: Logger;
@@ -19,26 +16,18 @@ export type Log = {
 
 /** @returns a log, and how to write what it holds before the process ends */
 export function openLog(level: string): Log & { flushSync(): void } {
-  const destination = pino.destination({
-    dest: 1,
-    sync: false,
-    ...GATHERED,
-    maxLength: MOST_WAITING,
-  });
-  let droppedLines = 0;
-  destination.on('drop', (text: string) => {
-    droppedLines += text.split('\n').length - 1;
-  });
-  const lines = new LineBuffer((text) => destination.write(text));
+  // Not pino's own: over a write that fails it ends the process, or tries for ever while it exits.
+  const output = new Output(STANDARD_OUTPUT);
+  const lines = new LineBuffer((text) => output.write(text));
   return {
-    logger: pino({ level, base: null }, destination),
+    logger: pino({ level, base: null }, { write: (line) => lines.add(line) }),
     lines,
     get droppedLines() {
-      return droppedLines;
+      return output.lostLines;
     },
     flushSync() {
       lines.flush();
-      destination.flushSync();
+      output.flushSync();
     },
   };
 }

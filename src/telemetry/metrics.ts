@@ -169,7 +169,7 @@ export class Metrics implements WorkObserver {
     );
     readCounter(this.registry, {
       name: 'avatar_log_lines_dropped_total',
-      help: 'Lines of the log that were lost because nobody read the standard output',
+      help: 'Lines of the log that could not be written to the standard output',
       read: readings.droppedLines,
     });
     readCounters(this.registry, 'reason', {

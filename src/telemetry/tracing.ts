@@ -41,10 +41,12 @@ const HEADERS: TextMapGetter<Headers> = {
 export class Tracing implements RequestTracer {
   readonly #provider: TracerProvider;
   readonly #tracer: Tracer;
+  readonly #onError: TracingOptions['onError'];
   readonly #propagator = new W3CTraceContextPropagator();
 
   /** The exporter and the resource read the standard variables, `OTEL_…`, by themselves. */
   constructor({ version, onError }: TracingOptions) {
+    this.#onError = onError;
     setGlobalErrorHandler(onError);
     const service = { 'service.name': 'avatar-proxy', 'service.version': version };
     this.#provider = new TracerProvider({
@@ -86,10 +88,10 @@ export class Tracing implements RequestTracer {
     span.end(startTime + ms);
   }
 
-  /** Sends what there is still to send. */
+  /** Sends what there is still to send, if the collector will have it. */
   async close(): Promise<void> {
     const patience = sleep(LAST_SPANS_MS, undefined, { ref: false });
-    await Promise.race([this.#provider.shutdown(), patience]);
+    await Promise.race([this.#provider.shutdown().catch(this.#onError), patience]);
   }
 
   #traceStages({ times }: Stages, within: Context): void {

@@ -1,6 +1,6 @@
 /** Spans as a collector gets them: a real OTLP receiver over HTTP. */
 import { get } from 'node:http';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startApp, type TestApp } from '../support/app.ts';
 import { freePort } from '../support/ports.ts';
 import { type Recorder, startRecorder } from '../support/recorder.ts';
@@ -172,6 +172,19 @@ describe('tracing', () => {
     const app = await traced();
     expect((await app.server.inject(PATH)).statusCode).toBe(200);
     await app.close();
+  });
+
+  it('loses spans, says so, and closes all the same, with a collector that refuses the last', async () => {
+    const refusing = await startRecorder((_request, response) => response.writeHead(404).end());
+    onTestFinished(() => refusing.close());
+    vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', `http://${refusing.address}`);
+    const app = await traced();
+    expect((await app.server.inject(PATH)).statusCode).toBe(200);
+    await app.close();
+    expect(refusing.requests).toHaveLength(1);
+    expect(app.lines).toContainEqual(
+      expect.objectContaining({ level: 40, msg: 'spans were lost', reason: expect.any(String) }),
+    );
   });
 });
 

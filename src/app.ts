@@ -5,6 +5,7 @@ import { Letters } from './avatar/letters.ts';
 import { Pipeline } from './avatar/pipeline.ts';
 import type { Config } from './config/load.ts';
 import { VERSION } from './config/version.ts';
+import { takeAllSteps } from './flow/steps.ts';
 import { AccessLog } from './http/access-log.ts';
 import { buildAdmin } from './http/admin.ts';
 import type { Example } from './http/gallery.ts';
@@ -143,14 +144,14 @@ export async function buildApp(config: Config, log: Log): Promise<App> {
     renderer,
     drain: () => readiness.drain(),
     // Operators may look until the last request is answered.
-    close: async () => {
-      await closeServer();
-      lines.flush();
-      await Promise.all([renderer.close(), forum.close(), sharing?.close(), tracing?.close()]);
-      originals.close();
-      metrics.close();
-      await admin.close();
-    },
+    close: () =>
+      takeAllSteps(
+        [closeServer],
+        [() => lines.flush()],
+        [renderer, forum, sharing, tracing].map((part) => () => part?.close()),
+        [() => originals.close(), () => metrics.close()],
+        [() => admin.close()],
+      ),
   };
 }
 

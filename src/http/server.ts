@@ -34,7 +34,10 @@ export type Limits = {
   readonly [Name in keyof typeof LIMITS]: (typeof LIMITS)[Name] extends boolean ? boolean : number;
 };
 
-/** At the limit of connections those in use are spared: the others are closed, as often as this. */
+/**
+ * At the limit of connections those in use are spared: the others are closed, as often as this. Node takes
+ * those for idle whose client has yet to read the end of its answer: here such clients may lose it.
+ */
 const CLEARED_EVERY_MS = 1000;
 
 /** Node's server with what is kept from slow and greedy clients. */

@@ -4,6 +4,7 @@ import type { Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { closerOf } from '../../src/http/closing.ts';
 import { LIMITS, type Limits, openListener } from '../../src/http/server.ts';
 import { createFolder, startApp, type TestApp } from '../support/app.ts';
 import { card } from '../support/cards.ts';
@@ -74,20 +75,33 @@ describe('a connection that never gets to the point', () => {
 });
 
 describe('the listener at its limit of connections', () => {
+  const PATIENT = { ...HASTY, maxConnections: 20, keepAliveTimeout: 60_000, idleTimeout: 60_000 };
+
+  async function fill(server: Server, port: number, paths: readonly string[]): Promise<void> {
+    for (const path of paths) {
+      const socket = await open(port, `GET ${path} HTTP/1.1\r\nHost: h\r\n\r\n`);
+      onTestFinished(() => void socket.destroy());
+      if (path !== '/large') socket.resume();
+    }
+    await expect.poll(() => connectionsOf(server)).toBe(paths.length);
+  }
+
+  async function ask(port: number): Promise<string> {
+    const socket = await open(port, 'GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n');
+    return await text(socket).catch(() => '');
+  }
+
   it('closes those that are idle and lets others in', async () => {
-    const patient = { ...HASTY, maxConnections: 20, keepAliveTimeout: 60_000, idleTimeout: 60_000 };
-    const { server, port } = await listen(patient);
-    const greedy = await Promise.all(
-      Array.from({ length: 20 }, () => open(port, 'GET / HTTP/1.1\r\nHost: h\r\n\r\n')),
-    );
-    for (const socket of greedy) socket.resume();
-    await expect.poll(() => connectionsOf(server)).toBe(20);
-    const ask = async (): Promise<string> => {
-      const socket = await open(port, 'GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n');
-      return await text(socket).catch(() => '');
-    };
-    await expect.poll(ask, { timeout: 10_000 }).toContain('served');
-    for (const socket of greedy) socket.destroy();
+    const { server, port } = await listen(PATIENT);
+    await fill(server, port, Array<string>(20).fill('/'));
+    await expect.poll(() => ask(port), { timeout: 10_000 }).toContain('served');
+  });
+
+  it('does so while one of them does not read, in a service that may be closed', async () => {
+    const { server, port } = await listen(PATIENT);
+    closerOf({ server, close: () => Promise.resolve() }, 1000);
+    await fill(server, port, ['/large', ...Array<string>(19).fill('/')]);
+    await expect.poll(() => ask(port), { timeout: 10_000 }).toContain('served');
   });
 });
 

@@ -52,6 +52,8 @@ export type App = {
 const HELD_ORIGINALS_BYTES = 64 * 1024 * 1024;
 /** How long one store is waited for while there is another one to ask. */
 const PATIENCE_MS = 3000;
+/** How long operators may take, when there is nothing left to look at. */
+const OPERATORS_MS = 1000;
 
 export async function buildApp(config: Config, log: Log): Promise<App> {
   const { logger, lines } = log;
@@ -137,6 +139,7 @@ export async function buildApp(config: Config, log: Log): Promise<App> {
       example: exampleOf(config),
     },
   });
+  const closeAdmin = closerOf(admin, OPERATORS_MS);
 
   return {
     server,
@@ -150,7 +153,7 @@ export async function buildApp(config: Config, log: Log): Promise<App> {
         [() => lines.flush()],
         [renderer, forum, sharing, tracing].map((part) => () => part?.close()),
         [() => originals.close(), () => metrics.close()],
-        [() => admin.close()],
+        [closeAdmin],
       ),
   };
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Agent, get } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
@@ -32,6 +33,24 @@ it('closing waits for the answers under way, and not for the connections they le
   await closed;
   agent.destroy();
   unused.destroy();
+});
+
+it.each([
+  ['says nothing', ''],
+  ['stops in its headers', 'GET /metrics HTTP/1.1\r\nHost: h\r\n'],
+])('closing does not wait for an operator who %s', async (_what, request) => {
+  const app = await startApp();
+  const address = await app.admin.listen({ host: '127.0.0.1', port: 0 });
+  const { hostname, port } = new URL(address);
+  const silent = connect(Number(port), hostname);
+  silent.on('error', () => undefined);
+  silent.write(request);
+  await once(silent, 'connect');
+  await fetch(`${address}/metrics`);
+  // The operator would be waited for for as long as he likes: this test would run out of time.
+  await app.close();
+  expect(app.admin.server.listening).toBe(false);
+  silent.destroy();
 });
 
 describe('closing, while a client is slow to take its answers,', () => {

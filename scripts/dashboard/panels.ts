@@ -412,6 +412,13 @@ export const ROWS: readonly Row[] = [
         ],
       },
       {
+        title: 'Connections turned away',
+        about: 'There were as many as may be. More than 0: somebody opens them without end.',
+        kind: 'lines',
+        unit: 'ops',
+        queries: [plain('connections', total('avatar_connections_dropped_total'))],
+      },
+      {
         title: 'Lines of the log lost',
         about:
           'Nobody reads the standard output, or its disk is full. More than 0: what is done is not known.',

@@ -6,6 +6,7 @@ import type { VariantFormat } from '../avatar/formats.ts';
 import type { Variant } from '../avatar/ports.ts';
 import type { Stages } from '../avatar/stages.ts';
 import { type AvatarError, FAULTS } from '../errors.ts';
+import { throttle } from '../flow/throttle.ts';
 import type { HitLine, HitPicture, HitRecorder } from './hits.ts';
 import { requestId } from './request-id.ts';
 
@@ -40,6 +41,8 @@ export type Reply = {
 
 export type RequestCounter = {
   replied(reply: Reply): void;
+  /** A connection, at the limit of their number. */
+  turnedAway(): void;
   /** Counted up here, in plain numbers. */
   readonly hits: Readonly<Record<HitPicture, HitCounts>>;
   readonly sentBytes: Record<VariantFormat, number>;
@@ -67,6 +70,8 @@ export type RequestTracer = { finished(request: FinishedRequest): void };
 /** Takes finished lines of the log, each with its line break. */
 export type Lines = { add(line: string): void };
 
+/** Whoever opens connections without end is worth a line once in a while. */
+const CROWD_EVERY_MS = 60_000;
 /** Methods that are not for avatars. */
 const OTHER: Outcome = { name: 'other' };
 /** The client closed the connection. */
@@ -79,6 +84,7 @@ export class AccessLog implements HitRecorder {
   readonly #lines: Lines;
   readonly #tracer: RequestTracer | undefined;
   readonly #logsHits: boolean;
+  readonly #warnOfCrowd: (most: number) => void;
 
   /** @param lines where the logger writes to as well */
   constructor(logger: Logger, counter: RequestCounter, lines: Lines, tracer?: RequestTracer) {
@@ -87,6 +93,9 @@ export class AccessLog implements HitRecorder {
     this.#lines = lines;
     this.#tracer = tracer;
     this.#logsHits = logger.isLevelEnabled('info');
+    this.#warnOfCrowd = throttle(CROWD_EVERY_MS, (most, leftOut) =>
+      logger.warn({ most, leftOut }, 'connections are turned away'),
+    );
   }
 
   /**
@@ -113,6 +122,12 @@ export class AccessLog implements HitRecorder {
     const { code, status } = error;
     this.#counter.replied({ outcome: { name: code }, status, seconds: 0, bytes });
     this.#logger.info({ outcome: code, status, bytes, ...reason(error) });
+  }
+
+  /** @param most as many connections as there may be, and are */
+  turnedAway(most: number): void {
+    this.#counter.turnedAway();
+    this.#warnOfCrowd(most);
   }
 
   prepare(path: string, picture: HitPicture): HitLine {

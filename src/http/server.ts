@@ -109,6 +109,8 @@ export function buildServer(
       }),
   });
   log.watch(server);
+  const { server: listener } = server;
+  listener.on('drop', () => log.turnedAway(listener.maxConnections));
   answerProblems(server);
   return server;
 }

@@ -47,6 +47,7 @@ export class RequestMetrics implements RequestCounter {
   };
   readonly #requests: Counter<'outcome' | 'picture' | 'status'>;
   readonly #missSeconds: Histogram<'outcome'>;
+  readonly #turnedAway: Counter;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -62,6 +63,11 @@ export class RequestMetrics implements RequestCounter {
       help: 'From request to reply, for what was not in memory',
       labelNames: ['outcome'],
       buckets: SECONDS,
+      registers,
+    });
+    this.#turnedAway = new Counter({
+      name: 'avatar_connections_dropped_total',
+      help: 'Connections turned away because there were as many as may be',
       registers,
     });
     readCounters(registry, 'format', {
@@ -81,6 +87,10 @@ export class RequestMetrics implements RequestCounter {
     const timed = timedAs(outcome);
     if (timed !== undefined) this.#missSeconds.observe({ outcome: timed }, seconds);
     if (format !== undefined) this.sentBytes[format] += bytes;
+  }
+
+  turnedAway(): void {
+    this.#turnedAway.inc();
   }
 
   /** Of replies by the short way. */

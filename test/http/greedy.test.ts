@@ -105,6 +105,22 @@ describe('the listener at its limit of connections', () => {
   });
 });
 
+describe('the service at its limit of connections', () => {
+  it('counts those it turns away, and warns of them once in a while', async () => {
+    const app = await startApp();
+    onTestFinished(() => app.close());
+    const port = Number(new URL(await app.listen()).port);
+    app.server.server.maxConnections = 2;
+    const sockets = await Promise.all(Array.from({ length: 5 }, () => open(port)));
+    onTestFinished(() => sockets.forEach((socket) => socket.destroy()));
+    const turnedAway = (): Promise<number> => app.metric('avatar_connections_dropped_total');
+    await expect.poll(turnedAway, { timeout: 10_000 }).toBe(3);
+    expect(app.lines.filter(({ level }) => level === 40)).toMatchObject([
+      { msg: 'connections are turned away', most: 2, leftOut: 0 },
+    ]);
+  });
+});
+
 describe('the limits of the service', () => {
   it('keep connections longer than those in front do, and requests shorter than they wait', () => {
     expect(LIMITS.keepAliveTimeout).toBeGreaterThan(60_000);

@@ -29,7 +29,7 @@ export function filledIn(expr: string, interval: string): string {
  * nothing to be begun twice.
  */
 const OFTEN_ZERO =
-  /avatar_(?:shed_total|renders_(?:waiting|running)|render_queue_oldest|renderer_(?:deaths|failed)|originals_quarantined|original_(?:store_in|fallbacks|hedges)|reads_(?:running|waiting)|directory_lookups|log_lines_dropped|shared_variant_writes_waiting)|status=~"5\.\."/;
+  /avatar_(?:shed_total|connections_dropped|renders_(?:waiting|running)|render_queue_oldest|renderer_(?:deaths|failed)|originals_quarantined|original_(?:store_in|fallbacks|hedges)|reads_(?:running|waiting)|directory_lookups|log_lines_dropped|shared_variant_writes_waiting)|status=~"5\.\."/;
 
 /** @returns the panels whose queries give nothing to be drawn, or zeros where there was something to count */
 export async function emptyPanels(prometheus: Prometheus, interval: string): Promise<string[]> {

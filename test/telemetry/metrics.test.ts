@@ -15,6 +15,7 @@ const NOISE = Array.from({ length: 40 }, (_, index) => `/user_avatar/h${index}/u
 const COUNTERS = [
   'avatar_cache_misses_total',
   'avatar_coalesced_total',
+  'avatar_connections_dropped_total',
   'avatar_directory_lookups_total',
   'avatar_log_lines_dropped_total',
   'avatar_original_bytes_total',

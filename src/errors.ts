@@ -25,7 +25,7 @@ export const FAULTS = {
   original_corrupt: { status: 422, message: 'The original is damaged' },
   original_quarantined: { status: 422, message: 'The original could not be rendered safely' },
 
-  /** Of the parser: there is no request yet. */
+  /** Of the parser, for there is no request yet; and of one without a Host. */
   request_malformed: { status: 400, message: 'This is not a request of HTTP' },
   request_timeout: { status: 408, message: 'The request took too long to arrive' },
   request_too_large: { status: 413, message: 'The request is too large' },

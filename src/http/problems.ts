@@ -3,7 +3,7 @@
  * serves, methods nobody may use.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { STATUS_CODES } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import { AvatarError } from '../errors.ts';
 import { problemHeaders } from './headers.ts';
 
@@ -13,7 +13,7 @@ const ALLOWED = 'GET, HEAD, OPTIONS';
 export function answerProblems(app: FastifyInstance): void {
   // Before the routes, so that nobody's body is ever read.
   app.addHook('onRequest', (request, reply, done) => {
-    if (!answerOtherMethod(request, reply)) done();
+    if (!answerUnroutable(request, reply)) done();
   });
   app.setNotFoundHandler((request, reply) =>
     sendProblem(new AvatarError('not_found'), request, reply),
@@ -23,9 +23,14 @@ export function answerProblems(app: FastifyInstance): void {
   );
 }
 
-/** @returns whether this was none that reads, and has its answer */
-export function answerOtherMethod({ method }: FastifyRequest, reply: FastifyReply): boolean {
-  switch (method) {
+/** @returns whether this was none that any route is for, and has its answer */
+export function answerUnroutable(request: FastifyRequest, reply: FastifyReply): boolean {
+  if (lacksHost(request.raw)) {
+    const error = new AvatarError('request_malformed', { detail: 'no Host' });
+    sendProblem(error, request, reply.header('connection', 'close'));
+    return true;
+  }
+  switch (request.method) {
     case 'GET':
     case 'HEAD':
       return false;
@@ -36,6 +41,11 @@ export function answerOtherMethod({ method }: FastifyRequest, reply: FastifyRepl
       sendMethodNotAllowed(reply);
       return true;
   }
+}
+
+/** Of all requests of HTTP/1.1 these must be refused (RFC 9112, section 3.2). */
+export function lacksHost({ headers, httpVersion }: IncomingMessage): boolean {
+  return headers.host === undefined && httpVersion === '1.1';
 }
 
 export function sendProblem(

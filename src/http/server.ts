@@ -4,7 +4,7 @@ import { AvatarError } from '../errors.ts';
 import type { AccessLog } from './access-log.ts';
 import { type TrustedProxies, trustIn } from './client.ts';
 import type { HitPath } from './hits.ts';
-import { answerOtherMethod, answerProblems, sendProblem } from './problems.ts';
+import { answerProblems, answerUnroutable, lacksHost, sendProblem } from './problems.ts';
 import { refuse } from './refusals.ts';
 import { requestId } from './request-id.ts';
 
@@ -42,12 +42,15 @@ const CLEARED_EVERY_MS = 1000;
 
 /** Node's server with what is kept from slow and greedy clients. */
 export function openListener(handler: RequestListener, limits: Limits = LIMITS): Server {
-  const server = createServer(limits, (request, response) => {
+  const listener: RequestListener = (request, response) => {
     // Nobody's body is read. Rather than receive all of it for nothing, the connection ends with the reply.
     if (hasBody(request)) response.shouldKeepAlive = false;
     if (request.url?.charCodeAt(0) !== SLASH) request.url = pathOf(request.url);
     handler(request, response);
-  });
+  };
+  // Node's own refusals would be bare, and nobody would hear of them.
+  const server = createServer({ ...limits, requireHostHeader: false }, listener);
+  server.on('checkExpectation', listener);
   server.setTimeout(limits.idleTimeout);
   server.maxConnections = limits.maxConnections;
   let clearedAt = -Infinity;
@@ -91,7 +94,7 @@ export function buildServer(
     // Malformed escapes: no hook is run for them.
     frameworkErrors: (_error, request, reply) => {
       log.follow(request, reply);
-      if (answerOtherMethod(request, reply)) return;
+      if (answerUnroutable(request, reply)) return;
       void sendProblem(new AvatarError('path_invalid'), request, reply);
     },
     clientErrorHandler: (error, socket) => refuse(error, socket, log),
@@ -105,7 +108,7 @@ export function buildServer(
         // Says "Connection: close", so that connections are given up by those who use them, between
         // two requests, instead of being cut when nobody can know whether the next one is on its way.
         if (draining.isDraining) response.shouldKeepAlive = false;
-        if (!hits.answer(request, response)) handler(request, response);
+        if (lacksHost(request) || !hits.answer(request, response)) handler(request, response);
       }),
   });
   log.watch(server);

@@ -145,6 +145,52 @@ describe('a request that cannot be read', () => {
   });
 });
 
+describe('a request without a Host', () => {
+  const lines = (): LogLine[] => app.lines.filter(({ reason }) => reason === 'no Host');
+
+  it.each([
+    ['an avatar', OWL],
+    ['nothing', '/nothing'],
+    ['an address that cannot be read', '/user_avatar/h/%zz/48/1.png'],
+  ])('gets a problem document for %s, one line and one count', async (_what, target) => {
+    // The avatar is in memory by now.
+    expect((await app.server.inject(OWL)).statusCode).toBe(200);
+    await send(port, `GET ${OWL} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`);
+    const count = async (): Promise<number> =>
+      await app.metric('avatar_requests_total', { outcome: 'request_malformed', status: '400' });
+    const [linesBefore, countBefore] = [lines().length, await count()];
+    const reply = await send(port, `GET ${target} HTTP/1.1\r\nUser-Agent: x\r\n\r\n`);
+    const { statusLine, headers, body } = read(reply);
+    expect(statusLine).toBe('HTTP/1.1 400 Bad Request');
+    expect(headers).toMatchObject({
+      'content-type': 'application/problem+json',
+      'cache-control': 'no-store',
+      connection: 'close',
+    });
+    expect(JSON.parse(body)).toMatchObject({ status: 400, code: 'request_malformed' });
+    await expect.poll(() => lines().length).toBe(linesBefore + 1);
+    expect(lines().at(-1)).toMatchObject({ level: 30, status: 400, outcome: 'request_malformed' });
+    expect(await count()).toBe(countBefore + 1);
+  });
+
+  it('is answered in HTTP/1.0, which did not have it', async () => {
+    const { statusLine } = read(await send(port, `GET ${OWL} HTTP/1.0\r\n\r\n`));
+    expect(statusLine).toBe('HTTP/1.1 200 OK');
+  });
+});
+
+describe('a request that expects something', () => {
+  it.each(['cakes', '100-continue'])('is answered as any other: %s', async (expectation) => {
+    const lines = (): LogLine[] => app.lines.filter(({ id }) => id === `wants-${expectation}`);
+    const reply = await send(
+      port,
+      `GET ${OWL} HTTP/1.1\r\nHost: h\r\nX-Request-Id: wants-${expectation}\r\nExpect: ${expectation}\r\nConnection: close\r\n\r\n`,
+    );
+    expect(reply).toContain('HTTP/1.1 200 OK\r\n');
+    await expect.poll(lines).toMatchObject([{ status: 200 }]);
+  });
+});
+
 describe('a request that takes too long to arrive', () => {
   it('is refused, logged and counted', async () => {
     const lines: string[] = [];

@@ -1,5 +1,6 @@
 /** What Node's parser refuses before there is a request: no route and no hook ever sees it. */
 import { STATUS_CODES } from 'node:http';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AvatarError, type FaultCode } from '../errors.ts';
 import type { AccessLog } from './access-log.ts';
@@ -22,6 +23,11 @@ export function refuse(
   // A connection that broke, or one that was refused and goes on sending.
   if (!socket.writable) return;
   const close = (): void => void socket.destroy();
+  // Opened in advance and never used, as browsers do: a reply would come to whatever they ask at last.
+  if (socket instanceof Socket && socket.bytesRead === 0) {
+    close();
+    return;
+  }
   // An answer that is still on its way stays whole, and is the last one.
   if (socket.writableLength > 0) {
     socket.end(close);

@@ -192,7 +192,8 @@ describe('a request that expects something', () => {
 });
 
 describe('a request that takes too long to arrive', () => {
-  it('is refused, logged and counted', async () => {
+  /** A listener in a hurry. */
+  async function listenHastily() {
     const lines: string[] = [];
     const logger = pino({ base: null }, { write: (line) => void lines.push(line) });
     const { requests, registry } = new Metrics();
@@ -211,7 +212,12 @@ describe('a request that takes too long to arrive', () => {
     const address = server.address();
     if (address === null || typeof address === 'string') throw new Error('no TCP address');
 
-    const { statusLine, body } = read(await send(address.port, 'GET / HTTP/1.1\r\nHost: h\r\nX: '));
+    return { port: address.port, lines, registry };
+  }
+
+  it('is refused, logged and counted', async () => {
+    const { port: to, lines, registry } = await listenHastily();
+    const { statusLine, body } = read(await send(to, 'GET / HTTP/1.1\r\nHost: h\r\nX: '));
     expect(statusLine).toBe('HTTP/1.1 408 Request Timeout');
     expect(JSON.parse(body)).toMatchObject({ status: 408, code: 'request_timeout' });
     expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([
@@ -219,6 +225,15 @@ describe('a request that takes too long to arrive', () => {
     ]);
     expect(await registry.metrics()).toContain(
       'avatar_requests_total{outcome="request_timeout",picture="none",status="408"} 1',
+    );
+  });
+
+  it('is none on a connection that was opened in advance and never used', async () => {
+    const { port: to, lines, registry } = await listenHastily();
+    expect(await send(to, '')).toBe('');
+    expect(lines).toEqual([]);
+    expect(await registry.metrics()).toContain(
+      'avatar_requests_total{outcome="request_timeout",picture="none",status="408"} 0',
     );
   });
 });

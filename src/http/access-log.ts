@@ -195,9 +195,15 @@ export class AccessLog implements HitRecorder {
       ...(stages !== undefined && { stages: stages.ms }),
       ...reason(outcome.error),
     };
-    if ((outcome.error?.status ?? 0) < 500) this.#logger.info(line);
-    else this.#logger.error(line);
+    if (isTrouble(outcome)) this.#logger.error(line);
+    else this.#logger.info(line);
   }
+}
+
+/** Of ours. A probe that finds an instance draining is not: that is what it asks for. */
+function isTrouble({ name, error }: Outcome): boolean {
+  if (name === 'health' && error?.code === 'shutting_down') return false;
+  return error !== undefined && error.status >= 500;
 }
 
 /** None where the header alone was wanted, or the copy still holds. */

@@ -75,5 +75,7 @@ describe('health', () => {
     const avatar = await app.server.inject('/user_avatar/demo/owl/48/2.png');
     expect(avatar.statusCode).toBe(200);
     await app.close();
+    // Which is as it should be, and no error.
+    expect(app.lines.filter(({ level }) => Number(level) > 30)).toEqual([]);
   });
 });

@@ -8,6 +8,11 @@ type Member = PromiseWithResolvers<Buffer> & {
 
 /** A frame of the protocol holds so many variants at the most. */
 const LARGEST_BATCH = 32;
+/**
+ * What is made from one decode, all variants together: a second of encoding, four variants of the largest
+ * size. A batch has the time of one picture, and whoever filled it with large ones would have both killed.
+ */
+const MOST_PIXELS = 4e6;
 
 /** Variants of one original that are rendered together, from one decode. */
 export class Batch {
@@ -24,9 +29,10 @@ export class Batch {
     for (const { onTurn } of this.#members) onTurn?.();
   }
 
-  /** Neither full nor given up by all who wanted it. */
-  get canBeJoined(): boolean {
-    return this.#members.length < LARGEST_BATCH && !this.signal.aborted;
+  /** Whether there is room for this one too, and not all who wanted the others have left. */
+  canBeJoined(order: VariantOrder): boolean {
+    if (this.signal.aborted || this.#members.length === LARGEST_BATCH) return false;
+    return this.#members.length === 0 || pixelsOf([...this.orders, order]) <= MOST_PIXELS;
   }
 
   /** Aborts when all have left. */
@@ -70,9 +76,9 @@ export class Batches {
   readonly #open = new Map<string, Batch>();
 
   /** The batch to join, and whether it was opened for this call, which then has to see to it. */
-  find(name: string): { batch: Batch; isNew: boolean } {
+  find(name: string, order: VariantOrder): { batch: Batch; isNew: boolean } {
     const open = this.#open.get(name);
-    if (open !== undefined && open.canBeJoined) return { batch: open, isNew: false };
+    if (open?.canBeJoined(order) === true) return { batch: open, isNew: false };
     const batch = new Batch();
     this.#open.set(name, batch);
     return { batch, isNew: true };
@@ -82,4 +88,9 @@ export class Batches {
   close(name: string, batch: Batch): void {
     if (this.#open.get(name) === batch) this.#open.delete(name);
   }
+}
+
+/** Of all variants together. */
+function pixelsOf(orders: readonly VariantOrder[]): number {
+  return orders.reduce((sum, { size }) => sum + size * size, 0);
 }

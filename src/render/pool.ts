@@ -89,7 +89,7 @@ export class RenderPool implements Renderer {
       return complete(variant);
     }
     const name = `${square ?? 'each'} ${identity}`;
-    const { batch, isNew } = this.#batches.find(name);
+    const { batch, isNew } = this.#batches.find(name, order);
     if (isNew) void this.#renderBatch(name, batch, job, square);
     return await batch.join(order, signal, job.onTurn);
   }

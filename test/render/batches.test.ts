@@ -1,50 +1,72 @@
 import { describe, expect, it } from 'vitest';
 import { Batches } from '../../src/render/batches.ts';
+import type { VariantOrder } from '../../src/render/protocol.ts';
 
 const never = new AbortController().signal;
+
+function sized(size: number): VariantOrder {
+  return { size, format: 'png' };
+}
 
 describe('batches', () => {
   it('are joined until they are closed', () => {
     const batches = new Batches();
-    const first = batches.find('a');
+    const first = batches.find('a', sized(48));
     expect(first.isNew).toBe(true);
-    expect(batches.find('a')).toEqual({ batch: first.batch, isNew: false });
-    expect(batches.find('b').batch).not.toBe(first.batch);
+    expect(batches.find('a', sized(48))).toEqual({ batch: first.batch, isNew: false });
+    expect(batches.find('b', sized(48)).batch).not.toBe(first.batch);
     batches.close('a', first.batch);
-    expect(batches.find('a')).toMatchObject({ isNew: true });
+    expect(batches.find('a', sized(48))).toMatchObject({ isNew: true });
   });
 
   it('are followed by another when they are full', async () => {
     const batches = new Batches();
-    const { batch } = batches.find('a');
-    const members = Array.from({ length: 32 }, (_, size) =>
-      batch.join({ size, format: 'png' }, never),
-    );
-    expect(batch.canBeJoined).toBe(false);
-    expect(batches.find('a')).toMatchObject({ isNew: true });
+    const { batch } = batches.find('a', sized(48));
+    const members = Array.from({ length: 32 }, (_, size) => batch.join(sized(size), never));
+    expect(batch.canBeJoined(sized(1))).toBe(false);
+    expect(batches.find('a', sized(48))).toMatchObject({ isNew: true });
     batch.succeed(members.map((_, index) => Buffer.from([index])));
     expect((await Promise.all(members)).map((variant) => variant[0])).toEqual(
       members.map((_, index) => index),
     );
   });
 
+  it('hold four of the largest size at the most, and many of the smaller ones', async () => {
+    const batches = new Batches();
+    const { batch } = batches.find('a', sized(1000));
+    const members: Promise<Buffer>[] = [];
+    for (let count = 0; count < 4; count += 1) {
+      expect(batches.find('a', sized(1000))).toEqual({ batch, isNew: false });
+      members.push(batch.join(sized(1000), never));
+    }
+    expect(batches.find('a', sized(1000))).toMatchObject({ isNew: true });
+
+    const small = batches.find('b', sized(24)).batch;
+    for (let size = 24; size <= 360; size += 18) {
+      expect(batches.find('b', sized(size))).toEqual({ batch: small, isNew: false });
+      members.push(small.join(sized(size), never));
+    }
+    for (const each of [batch, small]) each.succeed(each.orders.map(() => Buffer.of()));
+    await Promise.all(members);
+  });
+
   it('are called off when all have left, and not before; who comes then opens another', async () => {
     const batches = new Batches();
-    const { batch } = batches.find('a');
+    const { batch } = batches.find('a', sized(48));
     const clients = [new AbortController(), new AbortController()];
-    const members = clients.map(({ signal }) => batch.join({ size: 48, format: 'png' }, signal));
+    const members = clients.map(({ signal }) => batch.join(sized(48), signal));
     clients[0]?.abort(new Error('left'));
     await expect(members[0]).rejects.toThrow('left');
     expect(batch.signal.aborted).toBe(false);
     clients[1]?.abort(new Error('left'));
     await expect(members[1]).rejects.toThrow('left');
     expect(batch.signal.aborted).toBe(true);
-    expect(batches.find('a')).toMatchObject({ isNew: true });
+    expect(batches.find('a', sized(48))).toMatchObject({ isNew: true });
   });
 
   it('fail whoever misses a variant in the reply', async () => {
-    const { batch } = new Batches().find('a');
-    const members = [24, 48].map((size) => batch.join({ size, format: 'png' }, never));
+    const { batch } = new Batches().find('a', sized(48));
+    const members = [24, 48].map((size) => batch.join(sized(size), never));
     batch.succeed([Buffer.from('24')]);
     expect((await members[0])?.toString()).toBe('24');
     await expect(members[1]).rejects.toThrow('missing');

@@ -135,6 +135,27 @@ describe('the pool of renderers', () => {
     }
   });
 
+  it('loses no picture to one who asks for many of its largest sizes at once', async () => {
+    open(1);
+    const edge = 512;
+    const noise = { type: 'gaussian', mean: 128, sigma: 60 } as const;
+    const create = { width: edge, height: edge, channels: 3, background: '#000', noise } as const;
+    const bytes = await sharp({ create }).png().toBuffer();
+    const original = { bytes, format: 'png', width: edge, height: edge, frames: 1 } as const;
+    const large = Array.from({ length: 32 }, (_, index) =>
+      job(bytes, {
+        original: { ...original, decodedBytes: 1e6 },
+        size: 969 + index,
+        format: 'webp',
+        dueAt: performance.now() + 60_000,
+      }),
+    );
+    const variants = await Promise.all(large.map((each) => pool.render(each, never)));
+    expect(variants).toHaveLength(32);
+    expect(events.died).toEqual([]);
+    expect(events.quarantined).toEqual([]);
+  }, 60_000);
+
   it('takes the sizes of a small original in one order as well, where it is told to', async () => {
     const bytes = await card(900, 900).png().toBuffer();
     const variants = [24, 48, 144, 360].flatMap((size) => [

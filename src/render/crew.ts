@@ -81,6 +81,14 @@ export class Crew {
     return this.#seats.flatMap((seat) => seat.pids);
   }
 
+  /**
+   * Whether a renderer was killed lately over this picture, be it together with what else was ordered of
+   * it: until a render succeeds, each has to be ordered by itself, so that it shows what is to blame.
+   */
+  suspects(identity: string): boolean {
+    return this.#quarantine.suspects(identity);
+  }
+
   /** @throws AvatarError `original_quarantined`, when this picture has killed too many of them */
   check(identity: string): void {
     this.#quarantine.check(identity);
@@ -126,7 +134,7 @@ export class Crew {
       this.#events.rendered(variants.length, performance.now() - begunAt, pixels);
       return variants;
     } catch (error) {
-      this.#blame(identity, error);
+      this.#blame(identity, order, error);
       throw error;
     } finally {
       this.#free.push(seat);
@@ -141,18 +149,26 @@ export class Crew {
     return seat;
   }
 
-  #blame(identity: string, error: unknown): void {
+  #blame(identity: string, order: RenderOrder, error: unknown): void {
     const isKill = error instanceof RenderKilled;
     // Who waited in vain for a renderer to start has harmed none.
     if (!(error instanceof RendererDied) && !isKill) return;
     this.#events.died(identity, error);
     if (isKill && !error.isOwnDoing) return;
+    if (isKill && variantsOf(order) > 1) {
+      // Each may have taken its time, and how many there are is for those to say who ask.
+      this.#quarantine.suspect(identity);
+      return;
+    }
     if (this.#quarantine.strike(identity)) this.#events.quarantined(identity);
   }
 }
 
 /** How often the original is decoded; a letter is drawn once. */
 function decodesOf(order: RenderOrder): number {
-  if (order.kind === 'letter' || order.square !== undefined) return 1;
-  return order.variants.length;
+  return order.kind === 'picture' && order.square !== undefined ? 1 : variantsOf(order);
+}
+
+function variantsOf(order: RenderOrder): number {
+  return order.kind === 'letter' ? 1 : order.variants.length;
 }

@@ -80,12 +80,13 @@ export class RenderPool implements Renderer {
     this.#crew.check(identity);
     const square = isMoving(format) ? undefined : sharedSquare(original, size);
     const order = { size, format };
-    if (isMoving(format) || (square === undefined && !this.#inSets)) {
+    const isShared = square !== undefined || (this.#inSets && !isMoving(format));
+    if (!isShared || this.#crew.suspects(identity)) {
       const takeOrders = (): readonly VariantOrder[] => {
         job.onTurn?.();
         return [order];
       };
-      const [variant] = await this.#renderPicture(job, takeOrders, undefined, signal);
+      const [variant] = await this.#renderPicture(job, takeOrders, square, signal);
       return complete(variant);
     }
     const name = `${square ?? 'each'} ${identity}`;

@@ -16,6 +16,15 @@ export class Quarantine {
     return strikes === STRIKES;
   }
 
+  /** It may be to blame, and may not: no strike. */
+  suspect(identity: string): void {
+    this.#strikes.set(identity, this.#strikes.get(identity) ?? 0);
+  }
+
+  suspects(identity: string): boolean {
+    return this.#strikes.has(identity);
+  }
+
   /** It was rendered after all: what died before died of something else. */
   absolve(identity: string): void {
     this.#strikes.delete(identity);

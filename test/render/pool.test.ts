@@ -46,7 +46,7 @@ function job(bytes: Buffer, changes: Partial<RenderJob> = {}): RenderJob {
     site: 's',
     client: 'c',
     user: 'u',
-    dueAt: performance.now() + 15_000,
+    dueAt: later(),
     ...changes,
   };
 }
@@ -62,6 +62,16 @@ async function slowJob(changes: Partial<RenderJob> = {}): Promise<RenderJob> {
   return job(slowOriginal, changes);
 }
 let slowOriginal: Buffer | undefined;
+
+/** The same, and known to be so large that its sizes are made from one decode. */
+async function largeSlowJob(changes: Partial<RenderJob> = {}): Promise<RenderJob> {
+  const slow = await slowJob({ dueAt: performance.now() + 2000, ...changes });
+  return { ...slow, original: { ...slow.original, width: 5000, height: 5000 } };
+}
+
+function later(): number {
+  return performance.now() + 15_000;
+}
 
 /** Waits until the renderer is in the middle of decoding, as its memory tells. */
 async function whileRendering(action: () => void): Promise<void> {
@@ -305,6 +315,29 @@ describe('the pool of renderers', () => {
       code: 'original_quarantined',
     });
   });
+
+  it('says of a picture that it was too slow when one variant of it is, not when several together are', async () => {
+    open(1);
+    const standStill = async (sizes: readonly number[]): Promise<void> => {
+      await expect.poll(() => pool.up, { timeout: 15_000 }).toBe(1);
+      const jobs = await Promise.all(sizes.map((size) => largeSlowJob({ size })));
+      const rendering = Promise.allSettled(jobs.map((each) => pool.render(each, never)));
+      await whileRendering(() => signalIt('SIGSTOP'));
+      for (const each of await rendering) {
+        expect(each).toMatchObject({ reason: { code: 'render_timeout' } });
+      }
+    };
+    for (const sizes of [[48, 96], [48]]) await standStill(sizes);
+    expect(events.died).toHaveLength(2);
+    expect(events.quarantined).toEqual([]);
+
+    // Until one succeeds each is ordered alone.
+    const both = await Promise.all([48, 96].map((size) => largeSlowJob({ size, dueAt: later() })));
+    await Promise.all(both.map((each) => pool.render(each, never)));
+    expect(orders).toBe(2);
+    for (let turn = 0; turn < 2; turn += 1) await standStill([48]);
+    expect(events.quarantined).toHaveLength(1);
+  }, 60_000);
 
   it('does not blame a picture for a machine that has no time for it', async () => {
     open(1);

@@ -121,10 +121,12 @@ export class Crew {
   }
 
   async #workOnce({ order, body, pixels, identity, dueAt, begins }: Work): Promise<Buffer[]> {
+    const leftMs = dueAt - performance.now();
+    // No renderer is to be killed for that. Whoever has joined and has time left tries again.
+    if (leftMs <= 0) throw new AvatarError('render_timeout', { detail: 'due before its turn' });
+    const limitMs = Math.min(leftMs, RENDER_LIMIT_MS * decodesOf(order));
     const seat = this.#takeSeat();
     let begunAt = 0;
-    const mostMs = RENDER_LIMIT_MS * decodesOf(order);
-    const limitMs = Math.max(1, Math.min(mostMs, dueAt - performance.now()));
     try {
       const variants = await seat.render(order, body, limitMs, () => {
         begunAt = performance.now();

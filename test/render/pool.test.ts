@@ -370,6 +370,17 @@ describe('the pool of renderers', () => {
     expect(() => process.kill(hung ?? 0, 0)).toThrow('ESRCH');
   });
 
+  it('harms no renderer for what was due before its turn, as when its original was long in coming', async () => {
+    open(1);
+    await expect.poll(() => pool.up, { timeout: 15_000 }).toBe(1);
+    const { pids } = pool;
+    const late = job(await card(8, 8).png().toBuffer(), { dueAt: performance.now() - 500 });
+    await expect(pool.render(late, never)).rejects.toMatchObject({ code: 'render_timeout' });
+    expect(events.died).toEqual([]);
+    await pool.render(job(late.original.bytes), never);
+    expect(pool.pids).toEqual(pids);
+  });
+
   it('kills a renderer that takes more memory than it may', async () => {
     open(1);
     // A kilobyte that decodes to 49 million pixels of AVIF, 900 MB: the header check would refuse it.

@@ -31,7 +31,7 @@ export type Ticket = Turn & {
   readonly bytes: number;
   /** Work of one class takes about equally long. */
   readonly costClass: string;
-  /** When the answer is due, on the clock of `performance.now()`. */
+  /** When the answer is due, on the clock of `performance.now()`; may become later during the wait. */
   readonly dueAt: number;
   readonly signal: AbortSignal;
 };

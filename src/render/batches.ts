@@ -1,10 +1,10 @@
+import type { RenderJob } from '../avatar/ports.ts';
 import type { VariantOrder } from './protocol.ts';
 
-/** One of those waiting for a batch. */
-type Member = PromiseWithResolvers<Buffer> & {
-  readonly order: VariantOrder;
-  readonly onTurn: (() => void) | undefined;
-};
+/** What one who waits wants of a batch. */
+export type Wish = Pick<RenderJob, 'dueAt' | 'onTurn'> & { readonly order: VariantOrder };
+
+type Member = PromiseWithResolvers<Buffer> & { readonly wish: Wish };
 
 /** A frame of the protocol holds so many variants at the most. */
 const LARGEST_BATCH = 32;
@@ -19,19 +19,27 @@ export class Batch {
   readonly #members: Member[] = [];
   readonly #left = new AbortController();
   #present = 0;
+  #hasBegun = false;
 
   get orders(): readonly VariantOrder[] {
-    return this.#members.map(({ order }) => order);
+    return this.#members.map(({ wish }) => wish.order);
   }
 
-  /** Tells all members that their turn has come. */
+  /** When the last of its variants is due: who opened it may have less time than those who joined. */
+  get dueAt(): number {
+    return Math.max(...this.#members.map(({ wish }) => wish.dueAt));
+  }
+
+  /** Tells all members that their turn has come; nobody joins any more. */
   begin(): void {
-    for (const { onTurn } of this.#members) onTurn?.();
+    this.#hasBegun = true;
+    for (const { wish } of this.#members) wish.onTurn?.();
   }
 
-  /** Whether there is room for this one too, and not all who wanted the others have left. */
+  /** Whether it still waits, with room for this one too, and not all who wanted the others have left. */
   canBeJoined(order: VariantOrder): boolean {
-    if (this.signal.aborted || this.#members.length === LARGEST_BATCH) return false;
+    if (this.#hasBegun || this.signal.aborted || this.#members.length === LARGEST_BATCH)
+      return false;
     return this.#members.length === 0 || pixelsOf([...this.orders, order]) <= MOST_PIXELS;
   }
 
@@ -41,9 +49,9 @@ export class Batch {
   }
 
   /** Resolves with the variant ordered; rejects when the batch fails or the signal aborts. */
-  async join(order: VariantOrder, signal: AbortSignal, onTurn?: () => void): Promise<Buffer> {
+  async join(wish: Wish, signal: AbortSignal): Promise<Buffer> {
     signal.throwIfAborted();
-    const member: Member = { ...Promise.withResolvers<Buffer>(), order, onTurn };
+    const member: Member = { ...Promise.withResolvers<Buffer>(), wish };
     const leave = (): void => member.reject(signal.reason);
     signal.addEventListener('abort', leave, { once: true });
     this.#members.push(member);

@@ -6,7 +6,6 @@ import { Admission, type ShedReason } from '../flow/admission.ts';
 import type { Turn } from '../flow/fair-queue.ts';
 import { type Batch, Batches } from './batches.ts';
 import { Crew, type RendererEvents } from './crew.ts';
-import type { VariantOrder } from './protocol.ts';
 import { sharedSquare } from './shared-decode.ts';
 
 export type PoolSettings = {
@@ -21,6 +20,9 @@ export type PoolSettings = {
    */
   readonly inSets?: boolean;
 };
+
+/** What is made of a picture when its turn comes: more may join until then. */
+type Wanted = Pick<Batch, 'orders' | 'dueAt' | 'signal' | 'begin'>;
 
 /** Pixels, mask and outlines of the largest letter. */
 const LETTER_BYTES = 8e6;
@@ -76,23 +78,22 @@ export class RenderPool implements Renderer {
   }
 
   async render(job: RenderJob, signal: AbortSignal): Promise<Buffer> {
+    signal.throwIfAborted();
     const { original, size, format, identity } = job;
     this.#crew.check(identity);
     const square = isMoving(format) ? undefined : sharedSquare(original, size);
     const order = { size, format };
     const isShared = square !== undefined || (this.#inSets && !isMoving(format));
     if (!isShared || this.#crew.suspects(identity)) {
-      const takeOrders = (): readonly VariantOrder[] => {
-        job.onTurn?.();
-        return [order];
-      };
-      const [variant] = await this.#renderPicture(job, takeOrders, square, signal);
+      const begin = (): void => job.onTurn?.();
+      const alone = { orders: [order], dueAt: job.dueAt, signal, begin };
+      const [variant] = await this.#renderPicture(job, alone, square);
       return complete(variant);
     }
     const name = `${square ?? 'each'} ${identity}`;
     const { batch, isNew } = this.#batches.find(name, order);
     if (isNew) void this.#renderBatch(name, batch, job, square);
-    return await batch.join(order, signal, job.onTurn);
+    return await batch.join({ ...job, order }, signal);
   }
 
   async draw(
@@ -127,31 +128,33 @@ export class RenderPool implements Renderer {
     try {
       // Those who waited for the same original come in this very turn of the event loop.
       await nextTurn();
-      const takeOrders = (): readonly VariantOrder[] => {
-        this.#batches.close(name, batch);
-        batch.begin();
-        return batch.orders;
-      };
-      const variants = await this.#renderPicture(job, takeOrders, square, batch.signal);
-      batch.succeed(variants);
+      batch.succeed(await this.#renderPicture(job, batch, square));
     } catch (error) {
-      this.#batches.close(name, batch);
       batch.fail(error);
+    } finally {
+      this.#batches.close(name, batch);
     }
   }
 
-  /** @param takeOrders asked when it is this picture's turn: until then a batch can be joined */
   async #renderPicture(
-    { original, format, identity, site, client, user, dueAt }: RenderJob,
-    takeOrders: () => readonly VariantOrder[],
+    { original, format, identity, site, client, user }: RenderJob,
+    wanted: Wanted,
     square: number | undefined,
-    signal: AbortSignal,
   ): Promise<Buffer[]> {
-    const turn = { site, client, user };
-    const costClass = costClassOf(original, format);
-    const ticket = { ...turn, dueAt, signal, costClass, bytes: original.decodedBytes };
+    const ticket = {
+      site,
+      client,
+      user,
+      get dueAt() {
+        return wanted.dueAt;
+      },
+      signal: wanted.signal,
+      costClass: costClassOf(original, format),
+      bytes: original.decodedBytes,
+    };
     return await this.#admission.run(ticket, (begins) => {
-      const variants = takeOrders();
+      wanted.begin();
+      const { orders: variants, dueAt } = wanted;
       const order = { kind: 'picture', variants, square } as const;
       const pixels = original.width * original.height;
       return this.#crew.work({ order, body: original.bytes, pixels, identity, dueAt, begins });

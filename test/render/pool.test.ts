@@ -241,6 +241,25 @@ describe('the pool of renderers', () => {
     ]);
   });
 
+  it('gives a batch the time of all its members: who opened it may have none left', async () => {
+    open(1);
+    const bytes = await card(2000, 1500).jpeg().toBuffer();
+    const original = { bytes, format: 'jpeg', width: 2000, height: 1500, frames: 1 } as const;
+    const sized = (size: number, dueAt: number): RenderJob =>
+      job(bytes, { original: { ...original, decodedBytes: 1e6 }, size, dueAt });
+    const running = pool.render(await slowJob(), never);
+    await whileRendering(() => signalIt('SIGSTOP'));
+    const openedTill = performance.now() + 1000;
+    const opener = Promise.allSettled([pool.render(sized(48, openedTill), never)]);
+    await expect.poll(() => pool.waiting).toBe(1);
+    const joiner = pool.render(sized(96, later()), never);
+    joiner.catch(() => undefined);
+    await expect.poll(() => performance.now(), { timeout: 5000 }).toBeGreaterThan(openedTill);
+    signalIt('SIGCONT');
+    expect((await lookAt(await joiner)).width).toBe(96);
+    await Promise.all([running, opener]);
+  });
+
   it('answers what the decoder refuses, and goes on', async () => {
     open(1);
     await expect(pool.render(job(Buffer.from('no image')), never)).rejects.toMatchObject({

@@ -95,6 +95,14 @@ export class AvatarError extends Error {
     return this.status === 404 || this.status === 422;
   }
 
+  /**
+   * True when who asked is a part of the reason: its time was up, or its turn too far away. One who shares
+   * its work may have more of the one and be nearer to the other.
+   */
+  get isPersonal(): boolean {
+    return this.status === 504 || this.code === 'overloaded';
+  }
+
   /** Turns anything thrown into one of the family; the unforeseen becomes `internal`. */
   static from(error: unknown): AvatarError {
     return error instanceof AvatarError ? error : new AvatarError('internal', { cause: error });

@@ -1,3 +1,4 @@
+import { AvatarError } from '../errors.ts';
 import { Deadline } from '../flow/deadline.ts';
 import { SingleFlight } from '../flow/single-flight.ts';
 import type { Caller, Source } from './answer.ts';
@@ -25,7 +26,7 @@ const DRAWN = new Date('1990-01-01T00:00:00Z');
 export class Letters {
   readonly #parts: LettersParts;
   readonly #rules: LettersRules;
-  readonly #flights = new SingleFlight<Variant>(() => false);
+  readonly #flights = new SingleFlight<Variant>((error) => AvatarError.from(error).isPersonal);
 
   constructor(parts: LettersParts, rules: LettersRules) {
     this.#parts = parts;

@@ -162,9 +162,9 @@ export class Pipeline {
 
 /**
  * Whether one who joined a flight that failed should try by itself. Not after a verdict, which
- * would be the same, nor when there is too much to do already.
+ * would be the same, nor when those have too much to do already who are asked for all.
  */
-function isWorthRepeating(error: unknown): boolean {
-  const { isVerdict, status } = AvatarError.from(error);
-  return !isVerdict && status !== 503;
+function isWorthRepeating(thrown: unknown): boolean {
+  const error = AvatarError.from(thrown);
+  return error.isPersonal || (!error.isVerdict && error.status !== 503);
 }

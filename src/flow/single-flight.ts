@@ -3,7 +3,8 @@
  *
  * The work belongs to nobody: it goes on while at least one passenger waits, whoever came first,
  * and is aborted when the last one leaves. A passenger who joined and sees the work fail for a
- * reason that may be the first one's bad luck (its time ran out) tries once more by itself.
+ * reason that may be the first one's alone (its time ran out, its turn was too far away) tries once more
+ * by itself.
  */
 export class SingleFlight<Result> {
   readonly #flights = new Map<string, Flight<Result>>();

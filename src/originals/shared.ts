@@ -36,7 +36,7 @@ export class SharedOriginals implements Originals {
   readonly #stores: OrderedStores;
   readonly #slots: FairSemaphore;
   readonly #held: FairSemaphore;
-  readonly #flights = new SingleFlight<Held>(isWorthRepeating);
+  readonly #flights = new SingleFlight<Held>((error) => AvatarError.from(error).isPersonal);
   readonly #recent: RecentOriginals;
   readonly #settings: Pick<SharedOriginalsSettings, 'onBytes' | 'onJoined'>;
 
@@ -125,9 +125,4 @@ export class SharedOriginals implements Originals {
       setImmediate(() => hold.leave());
     }
   }
-}
-
-/** One who joined a read that ran out of the first one's time has its own. */
-function isWorthRepeating(error: unknown): boolean {
-  return AvatarError.from(error).status === 504;
 }

@@ -196,4 +196,32 @@ describe('originals that are shared', () => {
     done?.();
     expect(await reading).toMatchObject({ bytes: Buffer.alloc(800, 'b') });
   });
+
+  it('are read for one who joined another that has too many reads waiting', async () => {
+    await put(10, 'a');
+    const gate = Promise.withResolvers<void>();
+    const slow: OriginalStore = {
+      name: 'slow',
+      read: async (key, options) => {
+        await gate.promise;
+        return await store.read(key, options);
+      },
+      probe: (signal) => store.probe(signal),
+      close: () => store.close(),
+    };
+    const settings = { slots: 8, heldBytes: 1e6, recentBytes: 0, patienceMs: 10_000, events };
+    const originals = new SharedOriginals([slow], settings);
+    const read = (key: string, client: string) =>
+      originals.read([key], { signal: never, turn: { site: 'h', client, user: key } });
+    // As many as may wait, and those that run.
+    const flood = Promise.allSettled(
+      Array.from({ length: 1007 }, (_, n) => read(`busy${n}`, 'flood')),
+    );
+    const refused = read('a', 'flood');
+    const joined = read('a', 'visitor');
+    await expect(refused).rejects.toMatchObject({ code: 'overloaded' });
+    gate.resolve();
+    expect(await joined).toMatchObject({ bytes: Buffer.alloc(10, 'a') });
+    await flood;
+  });
 });

@@ -1,0 +1,149 @@
+/** What becomes of those who share the work that was begun for another, when that one has no luck. */
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Caller } from '../../src/avatar/answer.ts';
+import { Letters } from '../../src/avatar/letters.ts';
+import { Pipeline, type PipelineRules } from '../../src/avatar/pipeline.ts';
+import type { Originals, Renderer } from '../../src/avatar/ports.ts';
+import { parseAvatarPath } from '../../src/avatar/request.ts';
+import type { WorkObserver } from '../../src/avatar/stages.ts';
+import { AvatarError } from '../../src/errors.ts';
+import { createInspector } from '../../src/inspect/inspect.ts';
+import { RenderPool } from '../../src/render/pool.ts';
+import { PROFILE_VERSIONS } from '../../src/render/profiles.ts';
+import { createMemoryVariants } from '../../src/variants/memory.ts';
+import { card, lookAt } from '../support/cards.ts';
+import { moveClock } from '../support/clock.ts';
+
+const never = new AbortController().signal;
+const observer: WorkObserver = { missed: () => {}, joined: () => {}, worked: () => {} };
+const rules: PipelineRules = {
+  hosts: undefined,
+  knowsItsSites: false,
+  format: 'png',
+  keepsMotion: false,
+  standIn: { picture: '404', codes: new Set() },
+  profiles: PROFILE_VERSIONS,
+  deadlineMs: 20_000,
+};
+
+let original: Buffer;
+let pool: RenderPool;
+let deaths: number;
+
+beforeAll(async () => {
+  original = await card(90, 90).png().toBuffer();
+});
+
+afterEach(() => pool.close());
+
+function openPool(): RenderPool {
+  deaths = 0;
+  pool = new RenderPool(
+    { renderers: 1, decodedBytes: 400e6 },
+    {
+      rendered: () => undefined,
+      died: () => void (deaths += 1),
+      quarantined: () => undefined,
+      failedStart: (reason) => {
+        throw reason;
+      },
+    },
+  );
+  return pool;
+}
+
+/** Has no time for one who floods, and for all others what a pool has. */
+function refusingFlood(): Renderer {
+  const refuse = ({ client }: { client: string }): void => {
+    if (client === 'flood') throw new AvatarError('overloaded', { retryAfterSeconds: 9 });
+  };
+  const all = openPool();
+  return {
+    reserve: (turn, dueAt) => all.reserve(turn, dueAt),
+    async render(job, signal) {
+      refuse(job);
+      return await all.render(job, signal);
+    },
+    async draw(job, signal) {
+      // Those who come meanwhile join.
+      await new Promise(setImmediate);
+      refuse(job);
+      return await all.draw(job, signal);
+    },
+  };
+}
+
+/** A pipeline whose reads last until they are let go on. */
+function openPipeline(renderer: Renderer): { pipeline: Pipeline; endReads: () => void } {
+  const read = Promise.withResolvers<void>();
+  const originals: Originals = {
+    async read([identity = '']) {
+      await read.promise;
+      return { identity, bytes: Buffer.from(original), etag: 'e', lastModified: new Date(0) };
+    },
+  };
+  const variants = createMemoryVariants(1e6);
+  const lettersRules = { version: 1, deadlineMs: rules.deadlineMs };
+  const parts = {
+    sizes: { policyOf: () => ({ unlisted: 'reject' }) as const },
+    locator: { locate: () => Promise.resolve({ kind: 'at', keys: ['k'] } as const) },
+    originals,
+    inspector: createInspector({ maxPixels: 50e6 }),
+    vectors: { accepts: () => false },
+    renderer,
+    variants,
+    shared: undefined,
+    letters: new Letters({ renderer, variants, observer }, lettersRules),
+    observer,
+  };
+  return { pipeline: new Pipeline(parts, rules), endReads: read.resolve };
+}
+
+function caller(client: string): Caller {
+  return { client, tags: [], wish: 'none', departure: () => never };
+}
+
+const request = parseAvatarPath('forum.example/u/48/1.png');
+
+describe('one who joined the work begun for another', () => {
+  it('has the avatar, though there is no time for the other, who floods', async () => {
+    const { pipeline, endReads } = openPipeline(refusingFlood());
+    const flood = pipeline.answer(request, caller('flood'));
+    const visitor = pipeline.answer(request, caller('visitor'));
+    endReads();
+    await expect(flood).rejects.toMatchObject({ code: 'overloaded' });
+    const answer = await visitor;
+    if (answer.kind !== 'variant') throw new Error(answer.kind);
+    expect((await lookAt(answer.variant.bytes)).width).toBe(48);
+  });
+
+  it('has the letter, though there is no time for the other, who floods', async () => {
+    const renderer = refusingFlood();
+    const letters = new Letters(
+      { renderer, variants: createMemoryVariants(1e6), observer },
+      { version: 1, deadlineMs: rules.deadlineMs },
+    );
+    const letter = { letter: 'A', colour: [1, 2, 3], size: 48 } as const;
+    const [flood, visitor] = ['flood', 'visitor'].map((client) =>
+      letters.answer(letter, 'png', { site: 's', client }, caller(client)),
+    );
+    await expect(flood).rejects.toMatchObject({ code: 'overloaded' });
+    const bytes = (await visitor)?.variant.bytes;
+    expect((await lookAt(bytes ?? Buffer.of())).width).toBe(48);
+  });
+
+  it('has the avatar, though the original came when the other had no time left', async () => {
+    const { pipeline, endReads } = openPipeline(openPool());
+    await expect.poll(() => pool.up, { timeout: 15_000 }).toBe(1);
+    const { pids } = pool;
+    const first = pipeline.answer(request, caller('first'));
+    first.catch(() => undefined);
+    const joined = pipeline.answer(request, caller('second'));
+    await new Promise(setImmediate);
+    moveClock(rules.deadlineMs);
+    endReads();
+    await expect(first).rejects.toMatchObject({ code: 'render_timeout', status: 504 });
+    expect((await joined).kind).toBe('variant');
+    expect([deaths, pool.pids]).toEqual([0, pids]);
+  });
+});

@@ -82,18 +82,23 @@ export class RenderPool implements Renderer {
     const { original, size, format, identity } = job;
     this.#crew.check(identity);
     const square = isMoving(format) ? undefined : sharedSquare(original, size);
-    const order = { size, format };
     const isShared = square !== undefined || (this.#inSets && !isMoving(format));
     if (!isShared || this.#crew.suspects(identity)) {
       const begin = (): void => job.onTurn?.();
-      const alone = { orders: [order], dueAt: job.dueAt, signal, begin };
+      const alone = { orders: [{ size, format }], dueAt: job.dueAt, signal, begin };
       const [variant] = await this.#renderPicture(job, alone, square);
       return complete(variant);
     }
     const name = `${square ?? 'each'} ${identity}`;
-    const { batch, isNew } = this.#batches.find(name, order);
-    if (isNew) void this.#renderBatch(name, batch, job, square);
-    return await batch.join({ ...job, order }, signal);
+    const first = this.#joinBatch(name, job, square, signal);
+    try {
+      return await first.variant;
+    } catch (error) {
+      const isOpeners = !first.isNew && AvatarError.from(error).code === 'overloaded';
+      if (!isOpeners || signal.aborted) throw error;
+    }
+    // Whose turn was too far away was not this one's.
+    return await this.#joinBatch(name, job, square, signal).variant;
   }
 
   async draw(
@@ -116,6 +121,18 @@ export class RenderPool implements Renderer {
   /** Resolves when the renderers are gone. */
   async close(): Promise<void> {
     await this.#crew.close();
+  }
+
+  #joinBatch(
+    name: string,
+    job: RenderJob,
+    square: number | undefined,
+    signal: AbortSignal,
+  ): { variant: Promise<Buffer>; isNew: boolean } {
+    const order = { size: job.size, format: job.format };
+    const { batch, isNew } = this.#batches.find(name, order);
+    if (isNew) void this.#renderBatch(name, batch, job, square);
+    return { variant: batch.join({ ...job, order }, signal), isNew };
   }
 
   /** Never rejects: its members hear of what goes wrong. */

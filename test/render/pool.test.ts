@@ -260,6 +260,27 @@ describe('the pool of renderers', () => {
     await Promise.all([running, opener]);
   });
 
+  it('does not refuse one who joined the batch of another for the length of the line of that one', async () => {
+    open(1);
+    const small = await card(8, 8).png().toBuffer();
+    const bytes = await card(2000, 1500).jpeg().toBuffer();
+    const original = { bytes, format: 'jpeg', width: 2000, height: 1500, frames: 1 } as const;
+    const large = { ...original, decodedBytes: 1e6 };
+    const running = pool.render(await slowJob(), never);
+    await whileRendering(() => signalIt('SIGSTOP'));
+    const flood = Promise.allSettled(
+      Array.from({ length: 300 }, () => pool.render(job(small, { client: 'flood' }), never)),
+    );
+    const [refused, joined] = ['flood', 'visitor'].map((client, index) =>
+      pool.render(job(bytes, { original: large, size: 48 + index, client }), never),
+    );
+    joined?.catch(() => undefined);
+    await expect(refused).rejects.toMatchObject({ code: 'overloaded' });
+    signalIt('SIGCONT');
+    expect((await lookAt((await joined) ?? Buffer.of())).width).toBe(49);
+    await Promise.all([running, flood]);
+  });
+
   it('answers what the decoder refuses, and goes on', async () => {
     open(1);
     await expect(pool.render(job(Buffer.from('no image')), never)).rejects.toMatchObject({

@@ -56,6 +56,7 @@ export class Crew {
   readonly #seats: readonly Seat[];
   readonly #free: Seat[];
   readonly #events: RendererEvents;
+  #isClosed = false;
 
   constructor(renderers: number, events: RendererEvents) {
     this.#seats = Array.from(
@@ -117,6 +118,7 @@ export class Crew {
 
   /** Resolves when the renderers are gone. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await Promise.all(this.#seats.map((seat) => seat.close()));
   }
 
@@ -153,8 +155,8 @@ export class Crew {
 
   #blame(identity: string, order: RenderOrder, error: unknown): void {
     const isKill = error instanceof RenderKilled;
-    // Who waited in vain for a renderer to start has harmed none.
-    if (!(error instanceof RendererDied) && !isKill) return;
+    // Who waited in vain for a renderer to start has harmed none; nor has the one that is closed.
+    if (this.#isClosed || (!(error instanceof RendererDied) && !isKill)) return;
     this.#events.died(identity, error);
     if (isKill && !error.isOwnDoing) return;
     if (isKill && variantsOf(order) > 1) {

@@ -47,7 +47,7 @@ export class Seat {
   readonly #renderers = new Set<RenderProcess>();
   #inService: RenderProcess | undefined;
   /** Whom orders wait for while there is none. */
-  #nextInService = Promise.withResolvers<RenderProcess>();
+  #nextInService = nextOne();
   #isOneComingUp = false;
   /** By the one in service. */
   #renders = 0;
@@ -61,8 +61,6 @@ export class Seat {
     this.#limits = limits;
     this.#underway = underway;
     this.#onFailedStart = onFailedStart;
-    // Nobody may be waiting when it is closed.
-    this.#nextInService.promise.catch(() => undefined);
     void this.#bringUpOne();
   }
 
@@ -114,7 +112,11 @@ export class Seat {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#inService = undefined;
-    this.#nextInService.reject(new AvatarError('shutting_down'));
+    const closed = new AvatarError('shutting_down');
+    this.#nextInService.reject(closed);
+    // For those still to come: the one before may have been resolved long ago.
+    this.#nextInService = nextOne();
+    this.#nextInService.reject(closed);
     for (const each of this.#renderers) each.kill();
     await Promise.all(Array.from(this.#renderers, ({ ended }) => ended));
   }
@@ -188,10 +190,16 @@ export class Seat {
   #relieve(renderer: RenderProcess): void {
     if (renderer !== this.#inService) return;
     this.#inService = undefined;
-    this.#nextInService = Promise.withResolvers();
-    this.#nextInService.promise.catch(() => undefined);
+    this.#nextInService = nextOne();
     void this.#bringUpOne();
   }
+}
+
+function nextOne(): PromiseWithResolvers<RenderProcess> {
+  const next = Promise.withResolvers<RenderProcess>();
+  // Nobody may be waiting when the seat is closed.
+  next.promise.catch(() => undefined);
+  return next;
 }
 
 /** @throws AvatarError `internal`, when the lengths are not those of the body */

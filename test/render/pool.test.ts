@@ -454,6 +454,8 @@ describe('the pool of renderers', () => {
     await pool.close();
     for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow('ESRCH');
     const [result] = await rendering;
-    expect(result?.status).toBe('rejected');
+    expect(result).toMatchObject({ status: 'rejected', reason: { code: 'shutting_down' } });
+    // None died of the picture.
+    expect([events.died, events.quarantined]).toEqual([[], []]);
   });
 });

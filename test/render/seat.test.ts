@@ -182,6 +182,13 @@ describe('a seat that is closed', () => {
     await expect(draw(48)).rejects.toMatchObject({ code: 'shutting_down' });
   });
 
+  it('after it has worked takes no orders either', async () => {
+    open({});
+    await draw(48);
+    await seat.close();
+    await expect(draw(48)).rejects.toMatchObject({ code: 'shutting_down' });
+  });
+
   it('while one renderer relieves another leaves neither behind', async () => {
     open({ rendersPerProcess: 1 });
     await drawUnseen(48);

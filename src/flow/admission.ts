@@ -107,7 +107,7 @@ export class Admission {
 
   /**
    * Runs the work when it is its turn.
-   * @param work calls `begins` when it had something to wait for first, a renderer that was just
+   * @param work calls `begins` when it has what it had to wait for first, a renderer that was just
    *   started: taken for service time, that once would turn away the next hundred
    * @throws AvatarError `overloaded`, with when to come back, and whatever the work throws
    */
@@ -116,14 +116,14 @@ export class Admission {
     work: (begins: () => void) => Promise<Result>,
   ): Promise<Result> {
     const admitted = await this.#enter(ticket);
-    let startedAt = performance.now();
+    let begunAt: number | undefined;
     const begins = (): void => {
-      startedAt = performance.now();
+      begunAt = performance.now();
     };
     try {
       return await work(begins);
     } finally {
-      this.#leave(admitted, performance.now() - startedAt);
+      this.#leave(admitted, begunAt === undefined ? undefined : performance.now() - begunAt);
     }
   }
 
@@ -177,12 +177,15 @@ export class Admission {
     }
   }
 
-  #leave(waiting: Waiting, tookMs: number): void {
+  /** @param tookMs undefined when it was never begun: it has had its turn, and nothing is learnt of it */
+  #leave(waiting: Waiting, tookMs: number | undefined): void {
     const { ticket, expectedMs } = waiting;
     this.#room.leave(waiting);
-    this.#queue.charge(ticket, tookMs - expectedMs);
-    this.#times.observe(ticket.costClass, tookMs);
-    this.#average.observe(ALL, tookMs);
+    if (tookMs !== undefined) {
+      this.#queue.charge(ticket, tookMs - expectedMs);
+      this.#times.observe(ticket.costClass, tookMs);
+      this.#average.observe(ALL, tookMs);
+    }
     this.#callNext();
   }
 

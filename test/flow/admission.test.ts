@@ -17,7 +17,8 @@ function ticket(changes: Partial<Ticket> = {}): Ticket {
 function begin(admission: Admission, given: Ticket) {
   const work = Promise.withResolvers<void>();
   const state = { started: false };
-  const done = admission.run(given, async () => {
+  const done = admission.run(given, async (begins) => {
+    begins();
     state.started = true;
     await work.promise;
   });
@@ -127,7 +128,8 @@ describe('admission', () => {
     const admission = new Admission({ slots: 1, budgetBytes: 1e9 });
     const order: string[] = [];
     const run = async (client: string, ms: number): Promise<void> =>
-      admission.run(ticket({ client, costClass: client }), async () => {
+      admission.run(ticket({ client, costClass: client }), async (begins) => {
+        begins();
         order.push(client);
         if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
       });
@@ -188,6 +190,20 @@ describe('admission', () => {
     for (let index = 0; index < 20; index += 1) begin(admission, ticket({ user: `${index}` }));
     await settle();
     // 20 times 300 ms would be too late, 20 times what the work took would not.
+    expect(() => admission.reserve(turn('s'), performance.now() + 3000)).not.toThrow();
+  });
+
+  it('learns nothing from who waited in vain for a renderer', async () => {
+    const admission = new Admission({ slots: 1, budgetBytes: 1e9 });
+    for (let turn = 0; turn < 5; turn += 1) {
+      const inVain = admission.run(ticket(), async () => {
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        throw new Error('none came up');
+      });
+      await expect(inVain).rejects.toThrow('none came up');
+    }
+    for (let index = 0; index < 20; index += 1) begin(admission, ticket({ user: `${index}` }));
+    await settle();
     expect(() => admission.reserve(turn('s'), performance.now() + 3000)).not.toThrow();
   });
 

@@ -29,7 +29,7 @@ const MOST_LOOKED_AT = 100;
 export type Ticket = Turn & {
   /** Bytes this work is expected to hold. */
   readonly bytes: number;
-  /** Work of one class takes about equally long. */
+  /** Work of one class takes about equally long; more may become of it during the wait. */
   readonly costClass: string;
   /** When the answer is due, on the clock of `performance.now()`; may become later during the wait. */
   readonly dueAt: number;

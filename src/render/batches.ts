@@ -99,6 +99,6 @@ export class Batches {
 }
 
 /** Of all variants together. */
-function pixelsOf(orders: readonly VariantOrder[]): number {
+export function pixelsOf(orders: readonly VariantOrder[]): number {
   return orders.reduce((sum, { size }) => sum + size * size, 0);
 }

@@ -4,8 +4,9 @@ import type { InspectedOriginal, LetterJob, Renderer, RenderJob } from '../avata
 import { AvatarError } from '../errors.ts';
 import { Admission, type ShedReason } from '../flow/admission.ts';
 import type { Turn } from '../flow/fair-queue.ts';
-import { type Batch, Batches } from './batches.ts';
+import { type Batch, Batches, pixelsOf } from './batches.ts';
 import { Crew, type RendererEvents } from './crew.ts';
+import type { VariantOrder } from './protocol.ts';
 import { sharedSquare } from './shared-decode.ts';
 
 export type PoolSettings = {
@@ -166,7 +167,9 @@ export class RenderPool implements Renderer {
         return wanted.dueAt;
       },
       signal: wanted.signal,
-      costClass: costClassOf(original, format),
+      get costClass() {
+        return costClassOf(original, format, wanted.orders);
+      },
       bytes: original.decodedBytes,
     };
     return await this.#admission.run(ticket, (begins) => {
@@ -179,9 +182,17 @@ export class RenderPool implements Renderer {
   }
 }
 
-/** By what is read and by what it decodes to: a few bytes may hide much work. */
-function costClassOf({ bytes, format, decodedBytes }: InspectedOriginal, variant: Format): string {
-  const powers = [bytes.length, decodedBytes].map((size) => Math.ceil(Math.log2(size)));
+/**
+ * By what is read, what it decodes to, for a few bytes may hide much work, and how much is to be encoded:
+ * a WebP of the largest size takes seventy times what one of 48 pixels does.
+ */
+function costClassOf(
+  { bytes, format, decodedBytes }: InspectedOriginal,
+  variant: Format,
+  orders: readonly VariantOrder[],
+): string {
+  const edge = Math.sqrt(pixelsOf(orders));
+  const powers = [bytes.length, decodedBytes, edge].map((size) => Math.ceil(Math.log2(size)));
   return [variant, format, ...powers].join(':');
 }
 

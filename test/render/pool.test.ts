@@ -281,6 +281,21 @@ describe('the pool of renderers', () => {
     await Promise.all([running, flood]);
   });
 
+  it('does not take the time of large variants for that of small ones', async () => {
+    open(1);
+    const noise = { type: 'gaussian', mean: 128, sigma: 60 } as const;
+    const create = { width: 900, height: 900, channels: 3, background: '#000', noise } as const;
+    const bytes = await sharp({ create }).jpeg().toBuffer();
+    const sized = (size: number, withinMs: number): Promise<Buffer> => {
+      const dueAt = performance.now() + withinMs;
+      return pool.render(job(bytes, { size, format: 'webp', dueAt }), never);
+    };
+    for (let count = 0; count < 12; count += 1) await sized(900, 15_000);
+    const small = await Promise.all(Array.from({ length: 60 }, () => sized(48, 8000)));
+    expect((await lookAt(small[0] ?? Buffer.of())).width).toBe(48);
+    expect(pool.shed.would_be_late).toBe(0);
+  }, 30_000);
+
   it('answers what the decoder refuses, and goes on', async () => {
     open(1);
     await expect(pool.render(job(Buffer.from('no image')), never)).rejects.toMatchObject({

@@ -45,6 +45,9 @@ type Waiting = Piece & {
   readonly turn: PromiseWithResolvers<void>;
 };
 
+/** Who may come in, and whom it passes whose turn it was. */
+type Called = { readonly next: Waiting; readonly passed?: Waiting };
+
 /**
  * The door to the renderers. Lets in as much as there are slots and bytes for; lets the others wait
  * in fair turns, each no longer than its deadline allows; refuses at once what could only be late.
@@ -138,7 +141,9 @@ export class Admission {
     };
     if (this.#queue.size === 0 && this.#room.fits(waiting)) {
       this.#queue.push(ticket, waiting, waiting.expectedMs);
-      this.#letIn(waiting);
+      // Itself, and those who owe pay for this turn too.
+      this.#queue.advance();
+      this.#letIn({ next: waiting });
     } else {
       this.#refuseIfInVain(waiting);
       await this.#wait(waiting);
@@ -190,37 +195,38 @@ export class Admission {
   }
 
   #callNext(): void {
-    for (let next = this.#next(); next !== undefined; next = this.#next()) {
-      const { ticket, turn } = next;
+    for (let called = this.#next(); called !== undefined; called = this.#next()) {
+      const { ticket, turn } = called.next;
       if (isLate(0, this.#times.estimate(ticket.costClass), ticket.dueAt)) {
-        this.#queue.remove(ticket, next);
+        this.#queue.remove(ticket, called.next);
         const waitMs = this.#waitMs(this.#queue.aheadMs(ticket));
         turn.reject(this.#refusal('became_late', waitMs));
         continue;
       }
-      this.#letIn(next);
+      this.#letIn(called);
       turn.resolve();
     }
   }
 
   /** Whose turn it is; while there are not enough bytes for that one, another that needs less. */
-  #next(): Waiting | undefined {
+  #next(): Called | undefined {
     if (!this.#room.hasFreeSlot) return undefined;
-    const first = this.#queue.peek();
-    if (first === undefined || this.#room.fits(first)) return first;
+    const first = this.#queue.advance();
+    if (first === undefined) return undefined;
+    if (this.#room.fits(first)) return { next: first };
     const leftBytes = this.#room.bytesBeside(first);
     let looks = MOST_LOOKED_AT;
     for (const other of this.#queue.all()) {
-      if (other.bytes <= leftBytes) return other;
+      if (other.bytes <= leftBytes) return { next: other, passed: first };
       looks -= 1;
       if (looks === 0) break;
     }
     return undefined;
   }
 
-  #letIn(waiting: Waiting): void {
-    this.#room.enter(waiting, this.#queue.peek());
-    this.#queue.serve(waiting.ticket, waiting);
+  #letIn({ next, passed }: Called): void {
+    this.#room.enter(next, passed);
+    this.#queue.serve(next.ticket, next);
   }
 
   #waitMs(aheadMs: number): number {

@@ -34,9 +34,12 @@ export class FairQueue<Item> {
     this.#all.push(namesOf(turn), item, ms);
   }
 
-  /** Who is next, without taking it. To be asked when one can be served: who owes pays by it. */
-  peek(): Item | undefined {
-    return this.#all.peek();
+  /**
+   * Goes round to the one whose turn it is; those who owe let theirs pass, and so pay. Only for when one can
+   * be served: whoever it is stays in the queue, and at its head, until it is taken out.
+   */
+  advance(): Item | undefined {
+    return this.#all.advance();
   }
 
   /** All that wait, about in the order of their turns. */
@@ -88,9 +91,9 @@ class Line<Item> {
     else this.#line(name).push(names, item, ms);
   }
 
-  peek(): Item | undefined {
-    const next = this.#next();
-    return next === undefined ? first(this.#items.keys()) : next.peek();
+  advance(): Item | undefined {
+    const line = this.#lineInTurn();
+    return line === undefined ? first(this.#items.keys()) : line.advance();
   }
 
   *all(): Generator<Item> {
@@ -146,7 +149,7 @@ class Line<Item> {
   }
 
   /** Whose turn it is. Before that those who owe time let theirs pass, whether they wait or not. */
-  #next(): Line<Item> | undefined {
+  #lineInTurn(): Line<Item> | undefined {
     if (this.size === 0) return undefined;
     for (const [name, line] of this.#lines) {
       if (line.size > 0 && line.owesMs <= 0) return line;

@@ -106,7 +106,7 @@ export class FairSemaphore {
 
   #callNext(): void {
     for (;;) {
-      const next = this.#queue.peek();
+      const next = this.#queue.advance();
       if (next === undefined || next.amount > this.#left) return;
       this.#queue.serve(next.whose, next);
       this.#left -= next.amount;

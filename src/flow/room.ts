@@ -14,7 +14,7 @@ export type RoomLimits = {
 /** Where work runs: so many pieces at once, so many bytes for all of them. */
 export class Room {
   readonly #limits: RoomLimits;
-  /** Each with the one whose turn it was when this one came in, if it was not its own. */
+  /** Each with the one that it passed when it came in, if it was not its turn. */
   readonly #pieces = new Map<Piece, Piece | undefined>();
 
   constructor(limits: RoomLimits) {
@@ -52,8 +52,9 @@ export class Room {
     return this.#limits.budgetBytes - Math.max(this.#bytes, passed + first.bytes);
   }
 
-  enter(piece: Piece, whoseTurn: Piece | undefined): void {
-    this.#pieces.set(piece, whoseTurn === piece ? undefined : whoseTurn);
+  /** @param passed whose turn it was, if it was another's */
+  enter(piece: Piece, passed?: Piece): void {
+    this.#pieces.set(piece, passed);
   }
 
   leave(piece: Piece): void {

@@ -19,7 +19,7 @@ function push(queue: FairQueue<Member>, members: readonly Member[]): void {
 function serve<Item extends Turn>(queue: FairQueue<Item>, count = Infinity): Item[] {
   const served: Item[] = [];
   while (served.length < count) {
-    const item = queue.peek();
+    const item = queue.advance();
     if (item === undefined) break;
     queue.serve(item, item);
     served.push(item);

@@ -4,6 +4,7 @@
  */
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { failureOf } from './failure.ts';
 import {
   type BodyMemory,
   encodeHead,
@@ -12,7 +13,7 @@ import {
   type RenderOrder,
   writeFrame,
 } from './protocol.ts';
-import { encodeLetter, lockDecoders, TooSlow, transformAll } from './transform.ts';
+import { encodeLetter, lockDecoders, transformAll } from './transform.ts';
 
 const CHANNEL = 3;
 /** How often the memory of a running render is looked at; a decoder fills about 50 MB in that time. */
@@ -62,19 +63,12 @@ async function carryOut(order: RenderOrder, original: Buffer): Promise<void> {
     writeFrame(channel, { kind: 'done', lengths, rssBytes: process.memoryUsage.rss() }, body);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    writeFrame(channel, { kind: kindOf(error, order), reason });
+    writeFrame(channel, { kind: failureOf(error, order), reason });
   } finally {
     clearInterval(watch);
     underWay -= 1;
     endWhenDone();
   }
-}
-
-/** A decoder's verdict comes as a plain error of sharp's; all others are mistakes of ours, or the machine's. */
-function kindOf(error: unknown, order: RenderOrder): 'refused' | 'failed' | 'too_slow' {
-  if (error instanceof TooSlow) return 'too_slow';
-  const isPlain = error instanceof Error && Object.getPrototypeOf(error) === Error.prototype;
-  return order.kind === 'picture' && isPlain ? 'refused' : 'failed';
 }
 
 function endWhenDone(): void {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import sharp from 'sharp';
@@ -304,6 +305,22 @@ describe('the pool of renderers', () => {
     });
     expect(events.died).toEqual([]);
     await expect(pool.render(job(await card(8, 8).png().toBuffer()), never)).resolves.toBeDefined();
+  });
+
+  it('does not call a picture damaged for which the machine has no memory', async () => {
+    open(1);
+    const create = { width: 3000, height: 3000, channels: 3, background: '#888' } as const;
+    const bytes = await sharp({ create }).webp().toBuffer();
+    await pool.render(job(await card(8, 8).webp().toBuffer()), never);
+    const [pid = 0] = pool.pids;
+    const [pages = 0] = readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ').map(Number);
+    // Of address space: some is left for the renderer itself, and none for 34 MB of pixels.
+    execFileSync('prlimit', ['--pid', `${pid}`, `--as=${pages * 4096 + 9e6}`]);
+    await expect(pool.render(job(bytes), never)).rejects.toMatchObject({
+      code: 'internal',
+      message: expect.stringContaining('out of memory'),
+    });
+    expect(pool.pids).toEqual([pid]);
   });
 
   it('gives a picture whose renderer died a second try, as often as that helps', async () => {

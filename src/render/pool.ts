@@ -15,7 +15,7 @@ export type PoolSettings = {
   /** What all pictures in flight together may hold decoded. */
   readonly decodedBytes: number;
   /**
-   * Whether all that waits for the same original goes to a renderer in one order, even where each variant
+   * Whether what waits for the same original goes to a renderer in one order, even where each variant
    * has a decode of its own. An order costs 2 ms in which the renderer waits: good where nobody else does,
    * while visitors' variants are better spread over the renderers.
    */

@@ -1,5 +1,5 @@
 /** What becomes of those who share the work that was begun for another, when that one has no luck. */
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { Caller } from '../../src/avatar/answer.ts';
 import { Letters } from '../../src/avatar/letters.ts';
 import { Pipeline, type PipelineRules } from '../../src/avatar/pipeline.ts';
@@ -8,13 +8,12 @@ import { parseAvatarPath } from '../../src/avatar/request.ts';
 import type { WorkObserver } from '../../src/avatar/stages.ts';
 import { AvatarError } from '../../src/errors.ts';
 import { createInspector } from '../../src/inspect/inspect.ts';
-import { RenderPool } from '../../src/render/pool.ts';
 import { PROFILE_VERSIONS } from '../../src/render/profiles.ts';
 import { createMemoryVariants } from '../../src/variants/memory.ts';
 import { card, lookAt } from '../support/cards.ts';
+import { events, never, open, pool } from '../render/pool.fixture.ts';
 import { moveClock } from '../support/clock.ts';
 
-const never = new AbortController().signal;
 const observer: WorkObserver = { missed: () => {}, joined: () => {}, worked: () => {} };
 const rules: PipelineRules = {
   hosts: undefined,
@@ -27,37 +26,17 @@ const rules: PipelineRules = {
 };
 
 let original: Buffer;
-let pool: RenderPool;
-let deaths: number;
 
 beforeAll(async () => {
   original = await card(90, 90).png().toBuffer();
 });
-
-afterEach(() => pool.close());
-
-function openPool(): RenderPool {
-  deaths = 0;
-  pool = new RenderPool(
-    { renderers: 1, decodedBytes: 400e6 },
-    {
-      rendered: () => undefined,
-      died: () => void (deaths += 1),
-      quarantined: () => undefined,
-      failedStart: (reason) => {
-        throw reason;
-      },
-    },
-  );
-  return pool;
-}
 
 /** Has no time for one who floods, and for all others what a pool has. */
 function refusingFlood(): Renderer {
   const refuse = ({ client }: { client: string }): void => {
     if (client === 'flood') throw new AvatarError('overloaded', { retryAfterSeconds: 9 });
   };
-  const all = openPool();
+  const all = open(1);
   return {
     reserve: (turn, dueAt) => all.reserve(turn, dueAt),
     async render(job, signal) {
@@ -133,7 +112,7 @@ describe('one who joined the work begun for another', () => {
   });
 
   it('has the avatar, though the original came when the other had no time left', async () => {
-    const { pipeline, endReads } = openPipeline(openPool());
+    const { pipeline, endReads } = openPipeline(open(1));
     await expect.poll(() => pool.up, { timeout: 15_000 }).toBe(1);
     const { pids } = pool;
     const first = pipeline.answer(request, caller('first'));
@@ -144,6 +123,6 @@ describe('one who joined the work begun for another', () => {
     endReads();
     await expect(first).rejects.toMatchObject({ code: 'render_timeout', status: 504 });
     expect((await joined).kind).toBe('variant');
-    expect([deaths, pool.pids]).toEqual([0, pids]);
+    expect([events.died, pool.pids]).toEqual([[], pids]);
   });
 });

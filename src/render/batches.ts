@@ -13,6 +13,8 @@ const LARGEST_BATCH = 32;
  * size. A batch has the time of one picture, and whoever filled it with large ones would have both killed.
  */
 const MOST_PIXELS = 4e6;
+/** What a pixel of a GIF takes to encode, in those of WebP, which takes the most of all others. */
+const GIF_PIXEL = 4;
 
 /** Variants of one original that are rendered together, from one decode. */
 export class Batch {
@@ -40,7 +42,7 @@ export class Batch {
   canBeJoined(order: VariantOrder): boolean {
     if (this.#hasBegun || this.signal.aborted || this.#members.length === LARGEST_BATCH)
       return false;
-    return this.#members.length === 0 || pixelsOf([...this.orders, order]) <= MOST_PIXELS;
+    return this.#members.length === 0 || encodedPixels([...this.orders, order]) <= MOST_PIXELS;
   }
 
   /** Aborts when all have left. */
@@ -98,7 +100,10 @@ export class Batches {
   }
 }
 
-/** Of all variants together. */
-export function pixelsOf(orders: readonly VariantOrder[]): number {
-  return orders.reduce((sum, { size }) => sum + size * size, 0);
+/** What encoding all of them takes, in pixels of WebP. */
+export function encodedPixels(orders: readonly VariantOrder[]): number {
+  return orders.reduce(
+    (sum, { size, format }) => sum + size * size * (format === 'gif' ? GIF_PIXEL : 1),
+    0,
+  );
 }

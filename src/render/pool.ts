@@ -4,7 +4,7 @@ import type { InspectedOriginal, LetterJob, Renderer, RenderJob } from '../avata
 import { AvatarError } from '../errors.ts';
 import { Admission, type ShedReason } from '../flow/admission.ts';
 import type { Turn } from '../flow/fair-queue.ts';
-import { type Batch, Batches, pixelsOf } from './batches.ts';
+import { type Batch, Batches, encodedPixels } from './batches.ts';
 import { Crew, type RendererEvents } from './crew.ts';
 import type { VariantOrder } from './protocol.ts';
 import { sharedSquare } from './shared-decode.ts';
@@ -191,7 +191,7 @@ function costClassOf(
   variant: Format,
   orders: readonly VariantOrder[],
 ): string {
-  const edge = Math.sqrt(pixelsOf(orders));
+  const edge = Math.sqrt(encodedPixels(orders));
   const powers = [bytes.length, decodedBytes, edge].map((size) => Math.ceil(Math.log2(size)));
   return [variant, format, ...powers].join(':');
 }

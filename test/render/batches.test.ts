@@ -54,6 +54,19 @@ describe('batches', () => {
     await Promise.all(members);
   });
 
+  it('hold fewer GIFs, which take longer to encode', async () => {
+    const batches = new Batches();
+    const gif = { size: 500, format: 'gif' } as const;
+    const { batch } = batches.find('a', gif);
+    // A second each, in the largest size.
+    const members = [gif, gif, gif, gif].map((order) =>
+      batch.join({ order, dueAt: Infinity }, never),
+    );
+    expect(batches.find('a', gif)).toMatchObject({ isNew: true });
+    batch.succeed(members.map(() => Buffer.of()));
+    await Promise.all(members);
+  });
+
   it('are due when the last of their members is, and joined by nobody once they are begun', async () => {
     const batches = new Batches();
     const { batch } = batches.find('a', sized(48));

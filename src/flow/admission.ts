@@ -119,14 +119,17 @@ export class Admission {
     work: (begins: () => void) => Promise<Result>,
   ): Promise<Result> {
     const admitted = await this.#enter(ticket);
-    let begunAt: number | undefined;
+    let startedAt = performance.now();
+    let leastMs = admitted.expectedMs;
     const begins = (): void => {
-      begunAt = performance.now();
+      startedAt = performance.now();
+      leastMs = 0;
     };
     try {
       return await work(begins);
     } finally {
-      this.#leave(admitted, begunAt === undefined ? undefined : performance.now() - begunAt);
+      // What never began tells only how long others would wait in vain, and nothing where it failed at once.
+      this.#leave(admitted, Math.max(leastMs, performance.now() - startedAt));
     }
   }
 
@@ -182,15 +185,12 @@ export class Admission {
     }
   }
 
-  /** @param tookMs undefined when it was never begun: it has had its turn, and nothing is learnt of it */
-  #leave(waiting: Waiting, tookMs: number | undefined): void {
+  #leave(waiting: Waiting, tookMs: number): void {
     const { ticket, expectedMs } = waiting;
     this.#room.leave(waiting);
-    if (tookMs !== undefined) {
-      this.#queue.charge(ticket, tookMs - expectedMs);
-      this.#times.observe(ticket.costClass, tookMs);
-      this.#average.observe(ALL, tookMs);
-    }
+    this.#queue.charge(ticket, tookMs - expectedMs);
+    this.#times.observe(ticket.costClass, tookMs);
+    this.#average.observe(ALL, tookMs);
     this.#callNext();
   }
 

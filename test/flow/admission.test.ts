@@ -193,18 +193,36 @@ describe('admission', () => {
     expect(() => admission.reserve(turn('s'), performance.now() + 3000)).not.toThrow();
   });
 
-  it('learns nothing from who waited in vain for a renderer', async () => {
+  it('refuses whom nobody would work for, once others have waited in vain', async () => {
     const admission = new Admission({ slots: 1, budgetBytes: 1e9 });
-    for (let turn = 0; turn < 5; turn += 1) {
+    for (let turn = 0; turn < 12; turn += 1) {
       const inVain = admission.run(ticket(), async () => {
-        await new Promise((resolve) => setTimeout(resolve, 300));
+        await new Promise((resolve) => setTimeout(resolve, 100));
         throw new Error('none came up');
       });
       await expect(inVain).rejects.toThrow('none came up');
     }
     for (let index = 0; index < 20; index += 1) begin(admission, ticket({ user: `${index}` }));
     await settle();
-    expect(() => admission.reserve(turn('s'), performance.now() + 3000)).not.toThrow();
+    expect(() => admission.reserve(turn('s'), performance.now() + 2500)).toThrow(
+      expect.objectContaining({ code: 'overloaded' }),
+    );
+  });
+
+  it('does not take what failed before it began for quick work', async () => {
+    const admission = new Admission({ slots: 1, budgetBytes: 1e9 });
+    for (let turn = 0; turn < 50; turn += 1) {
+      const late = admission.run(ticket(), async () => {
+        throw new Error('due before its turn');
+      });
+      await expect(late).rejects.toThrow('due before its turn');
+    }
+    for (let index = 0; index < 20; index += 1) begin(admission, ticket({ user: `${index}` }));
+    await settle();
+    // At the first guess of 40 ms each, with the wait counted twice.
+    expect(() => admission.reserve(turn('s'), performance.now() + 1000)).toThrow(
+      expect.objectContaining({ code: 'overloaded' }),
+    );
   });
 
   it('calls a site next while another floods, which has had its turn', async () => {

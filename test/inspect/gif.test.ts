@@ -2,7 +2,7 @@ import sharp, { type OutputInfo } from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { card, lookAt, CARD } from '../support/cards.ts';
 import { gif } from '../support/pictures.ts';
-import { inspector, refusalCode } from './support.ts';
+import { inspector, refusalCode, unsoundness } from './support.ts';
 
 describe('a GIF', () => {
   it('of one frame passes as it is', async () => {
@@ -35,8 +35,11 @@ describe('a GIF', () => {
         { left: 3, top: 3 },
         { width: 4, height: 4 },
       ]),
+      // Its end is missing.
+      gif(4, 4).subarray(0, -1),
     ];
     for (const bytes of bare) {
+      expect(unsoundness(bytes)).toEqual([]);
       const { data, info } = await decode(inspector.inspect(bytes).bytes);
       expect(info).toMatchObject({ width: 4, height: 4, channels: 4 });
       const opaque = [...data].filter((value, index) => index % 4 === 3 && value === 255);

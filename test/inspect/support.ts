@@ -38,8 +38,9 @@ function unfitness({ code, detail }: AvatarError): string[] {
   return REFUSAL.test(code) && detail !== undefined ? [] : [`refuses with ${code}`];
 }
 
-/** What makes a GIF see-through. */
+/** What makes a GIF see-through, and the end of it. */
 const ONE_PIXEL_FRAME = 23;
+const TRAILER = 1;
 
 function brokenPromises(bytes: Buffer): string[] {
   const once = inspector.inspect(bytes);
@@ -49,7 +50,7 @@ function brokenPromises(bytes: Buffer): string[] {
     'has a size and a frame': Math.min(once.width, once.height, once.frames) > 0,
     'takes memory in whole bytes': Number.isSafeInteger(once.decodedBytes) && once.decodedBytes > 0,
     'grows by a frame of one pixel at the most':
-      once.bytes.length <= bytes.length + ONE_PIXEL_FRAME,
+      once.bytes.length <= bytes.length + ONE_PIXEL_FRAME + TRAILER,
     'is the same when inspected again':
       again.format === once.format &&
       again.width === once.width &&

@@ -58,7 +58,7 @@ export async function hostile({ quick, workshop, say }: BenchContext): Promise<R
     title: 'Dangerous pictures',
     about:
       `${COPIES} copies of each at once, as avatars of ${COPIES} users, at 96 px, while ${HITS_PER_SECOND} hits a second go on (open loop; ` +
-      `p99 of hits without any of them: ${number(idle)} ms). Memory is that of all processes together.`,
+      `p99 of hits without any of them: ${number(idle)} ms). Memory is what is resident of all processes, pages they share counted for each.`,
     tables: [
       {
         head: [

@@ -162,7 +162,7 @@ export class Pipeline {
 
 /**
  * Whether one who joined a flight that failed should try by itself. Not after a verdict, which
- * would be the same, nor when those have too much to do already who are asked for all.
+ * would be the same, nor when a store or the database has too much to do: it would have more.
  */
 function isWorthRepeating(thrown: unknown): boolean {
   const error = AvatarError.from(thrown);

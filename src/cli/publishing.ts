@@ -79,8 +79,8 @@ export class Publisher {
     const making = stale.map(({ each, copy }) => this.#make(each, copy, from, signal));
     // One that fails leaves none behind that nobody waits for.
     await Promise.allSettled(making);
-    original.release?.();
     const bytes = await Promise.all(making);
+    original.release?.();
     const stored = bytes.filter((each) => each > 0).length;
     return {
       stored,

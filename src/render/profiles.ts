@@ -3,18 +3,19 @@
  * Discourse's own pictures have. `npm run bench:quality` measures both (docs/quality.md), and
  * `npm run bench:settings` what others would make (docs/settings.md). A profile's version is part of every
  * entity tag and variant key: whoever changes what a profile makes of the same pixels raises it (a test
- * compares the bytes). PNG has an encoder of its own, in `png/`.
+ * compares the bytes), and all of them whoever changes how originals become pixels. PNG has an encoder of
+ * its own, in `png/`.
  */
 import type { AvifOptions, GifOptions, JpegOptions, WebpOptions } from 'sharp';
 import type { ProfileVersions } from '../avatar/variant.ts';
 import type { Survey } from './png/survey.ts';
 
 export const PROFILE_VERSIONS: ProfileVersions = {
-  png: 4,
-  jpg: 2,
-  webp: 4,
-  avif: 4,
-  gif: 1,
+  png: 5,
+  jpg: 3,
+  webp: 5,
+  avif: 5,
+  gif: 2,
   awebp: 1,
   agif: 1,
   svg: 1,

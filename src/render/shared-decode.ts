@@ -1,11 +1,12 @@
 /**
  * When one decode serves several sizes.
  *
- * Decoding a photo of 12 megapixels takes ten times as long as
- * all that follows, and the sizes of a fresh upload are asked for together: so a large original is
- * first reduced to a small square, and each size is made from that. Measured for 20 sizes of such a
- * photo: a fifth of the CPU; and the pixels are nearer to those of a full decode (by mean difference,
- * at six sizes of nine) than with JPEG's own scaling straight to the size.
+ * Decoding a photo of 12 megapixels takes ten times as long as all that follows, and the sizes of a fresh
+ * upload are asked for together: so a large original is first reduced to a small square, and each size is
+ * made from that. Twenty sizes of such a photo take a quarter of the CPU that way. A size that is asked for
+ * alone takes a seventh more than straight from the original, but what it shows is nearer to what a full
+ * decode gives: by structural similarity 0.9995 in place of 0.9972 over ten photographs at eight sizes,
+ * mostly because the square is cut where its centre is that of the original.
  *
  * And where the original is smaller than what is asked for: that is enlarged from a square of its own
  * pixels. Cropped first, a strip costs no more than others: a JPEG of 1000×1 pixels, of which 600
@@ -16,25 +17,58 @@
  */
 import type { InspectedOriginal } from '../avatar/ports.ts';
 
-/** Originals of fewer pixels to a side are decoded for each size: there is little to save. */
-const LARGE = 1440;
+type Original = Pick<InspectedOriginal, 'width' | 'height' | 'format'>;
 
+/** Larger sizes are rare, and so are those who ask for several of them. */
+const LARGEST_SHARED = 360;
+/** How much larger than a size its square is: at 1.2 a quarter more is lost in likeness, at 1.5 hardly less. */
+const MARGIN = 4 / 3;
 /**
- * Twice the largest size made from it, so that nothing is lost to the eye. Two steps, because JPEG
- * decodes to a small square in half the time it takes for a larger one.
+ * The least reductions for which sharp has a JPEG decoded to an eighth, a quarter and a half of its size,
+ * each in half the time that the next one takes. It keeps away from the factors themselves.
  */
-const SQUARES = [
-  { upTo: 144, edge: 288 },
-  { upTo: 360, edge: 720 },
+const JPEG_REDUCTIONS = [
+  { reduction: 9, scale: 8 },
+  { reduction: 5, scale: 4 },
+  { reduction: 3, scale: 2 },
 ] as const;
+/** Originals of fewer pixels to a side are decoded for each size: there is little to save. */
+const LARGE = LARGEST_SHARED * MARGIN * 3;
+/** What a square may be smaller than it could be, for its centre. */
+const TOLERANCE = 0.05;
 
 /** Edge of the square this size is made from; undefined: from the original itself. */
-export function sharedSquare(
-  { width, height }: Pick<InspectedOriginal, 'width' | 'height'>,
-  size: number,
-): number | undefined {
-  const edge = Math.min(width, height);
+export function sharedSquare(original: Original, size: number): number | undefined {
+  const edge = Math.min(original.width, original.height);
   if (edge < size) return edge;
-  if (edge < LARGE) return undefined;
-  return SQUARES.find(({ upTo }) => size <= upTo)?.edge;
+  if (edge < LARGE || size > LARGEST_SHARED) return undefined;
+  // Others are decoded in full, whatever for: one square serves all sizes.
+  if (original.format !== 'jpeg') return centredEdge(original, 1, LARGEST_SHARED * MARGIN);
+  for (const { reduction, scale } of JPEG_REDUCTIONS) {
+    const most = edge / reduction;
+    if (most >= size * MARGIN) return centredEdge(original, scale, most);
+  }
+  return undefined;
+}
+
+/**
+ * Whole pixels only can be cut off, so a square may be half a pixel off the centre, which shows at 24
+ * pixels. One of the edges just below `most` is off by a quarter at the most.
+ */
+function centredEdge({ width, height }: Original, scale: number, most: number): number {
+  const longer = Math.max(width, height) / scale;
+  const shorter = Math.min(width, height) / scale;
+  for (let edge = Math.floor(most); edge > most * (1 - TOLERANCE); edge -= 1) {
+    if (offCentre(edge, longer, shorter) <= 0.25) return edge;
+  }
+  return Math.floor(most);
+}
+
+/** In pixels of the square, when an original is decoded to such sides, less what is no whole pixel. */
+function offCentre(edge: number, longer: number, shorter: number): number {
+  const factor = edge / Math.floor(shorter);
+  const beyond = Math.round(Math.floor(longer) * factor) - edge;
+  // libvips cuts the odd pixel off one side, and libjpeg what is left of the last one off the other.
+  const [cut, missing] = [beyond % 2, (longer % 1) * factor];
+  return Math.abs(cut - missing) / 2;
 }

@@ -46,7 +46,7 @@ const NEEDS_MORE = new Map([
   ['aws', 'deploy/aws.test.ts'],
   ['docker', 'deploy/dockerfile.test.ts'],
   ['kubectl', 'deploy/kubernetes.test.ts'],
-  ['psql', 'locator/discourse/directory.test.ts'],
+  ['psql', 'discourse/directory.test.ts'],
   ['sudo', 'deploy/nginx.test.ts'],
 ]);
 

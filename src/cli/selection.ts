@@ -42,7 +42,7 @@ export async function openWalk(
   if (selection.site !== undefined && !names.includes(selection.site)) {
     throw new UsageError(`--site is one of ${names.join(', ')}`);
   }
-  const { createDiscourseWalk } = await import('../locator/discourse/walk.ts');
+  const { createDiscourseWalk } = await import('../discourse/walk.ts');
   const rules = discourseKeyRules({ originals }, locator.localPrefix);
   return createDiscourseWalk({ sites: locator.sites, ...rules, selection, host });
 }

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { type AskedFormat, inMotion, type NegotiableFormat } from '../avatar/formats.ts';
 import type { SizePolicy } from '../avatar/sizes.ts';
 import type { StandInPolicy } from '../avatar/stand-in.ts';
-import type { Sites } from '../locator/discourse/sites.ts';
+import type { Sites } from '../discourse/sites.ts';
 import type { KeyTemplate } from '../locator/template.ts';
 import type { TrustedProxies } from '../http/client.ts';
 import { ConfigError } from './error.ts';

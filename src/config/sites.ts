@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { type Site, type Sites, singleSite } from '../locator/discourse/sites.ts';
-import { isSafePrefix } from '../locator/discourse/upload-url.ts';
+import { type Site, type Sites, singleSite } from '../discourse/sites.ts';
+import { isSafePrefix } from '../discourse/upload-url.ts';
 import type { Issues } from './issues.ts';
 
 const Name = Type.String({ minLength: 1, maxLength: 63, pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$' });

@@ -5,7 +5,7 @@
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { type Stages, STAGES, type WorkObserver } from '../avatar/stages.ts';
-import type { LookUpResult } from '../locator/discourse/locator.ts';
+import type { LookUpResult } from '../discourse/locator.ts';
 import { readCounter, readCounters, readGauge, SECONDS } from './instruments.ts';
 import { registerProcessMetrics, residentBytes } from './process-metrics.ts';
 import { RequestMetrics } from './request-metrics.ts';

@@ -1,7 +1,7 @@
 /** Each forum's database: reachable, Discourse's, readable, and nothing more than that. */
 import type { Config } from '../../config/load.ts';
 import { AvatarError } from '../../errors.ts';
-import type { Site } from '../../locator/discourse/sites.ts';
+import type { Site } from '../../discourse/sites.ts';
 import { detailOf } from '../attempt.ts';
 import { broken, type Finding, ok, warning } from './finding.ts';
 
@@ -9,8 +9,8 @@ const GRANT = 'run deploy/discourse/grants.sql in that database and log in as th
 
 export async function checkDatabase(site: Site, config: Config): Promise<Finding[]> {
   const [{ Directory }, { examineGrants }] = await Promise.all([
-    import('../../locator/discourse/directory.ts'),
-    import('../../locator/discourse/grants.ts'),
+    import('../../discourse/directory.ts'),
+    import('../../discourse/grants.ts'),
   ]);
   const name = `database of ${site.name}`;
   const directory = new Directory({ site: site.name, database: site.database });

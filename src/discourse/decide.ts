@@ -2,7 +2,7 @@
  * Discourse's decision which picture an address means, once its directory was asked. Pure; where it
  * is asked, and how a URL becomes keys, is not known here.
  */
-import type { Whereabouts } from '../../avatar/ports.ts';
+import type { Whereabouts } from '../avatar/ports.ts';
 import { formatVersion, LARGEST_UPLOAD, type Version } from './version.ts';
 
 /** An upload as Discourse's database describes it. */

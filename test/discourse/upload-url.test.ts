@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isSafePrefix, keysOfUpload } from '../../../src/locator/discourse/upload-url.ts';
+import { isSafePrefix, keysOfUpload } from '../../src/discourse/upload-url.ts';
 
 const SHA = 'b33b0123456789abcdef0123456789abcdef0123';
 const ORIGINAL = `original/3X/b/3/${SHA}.png`;

@@ -1,9 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  directoryFault,
-  isOutage,
-  isPoolerRefusal,
-} from '../../../src/locator/discourse/faults.ts';
+import { directoryFault, isOutage, isPoolerRefusal } from '../../src/discourse/faults.ts';
 
 const RDS_PROXY = 'Feature not supported: RDS Proxy';
 

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { AvatarError } from '../../../src/errors.ts';
+import type { AvatarError } from '../../src/errors.ts';
 import {
   createDiscourseLocator,
   type DiscourseLocator,
   type DiscourseLocatorOptions,
-} from '../../../src/locator/discourse/locator.ts';
-import { singleSite } from '../../../src/locator/discourse/sites.ts';
-import { DEFAULT_SIZES } from '../../../src/locator/discourse/sizes.ts';
-import { discourseSchema, PEOPLE } from '../../support/discourse-database.ts';
-import { type PostgresServer, startPostgres } from '../../support/postgres.ts';
+} from '../../src/discourse/locator.ts';
+import { singleSite } from '../../src/discourse/sites.ts';
+import { DEFAULT_SIZES } from '../../src/discourse/sizes.ts';
+import { discourseSchema, PEOPLE } from '../support/discourse-database.ts';
+import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 
 let server: PostgresServer;
 const open: DiscourseLocator[] = [];

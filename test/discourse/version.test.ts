@@ -1,10 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  formatVersion,
-  LARGEST_UPLOAD,
-  parseVersion,
-} from '../../../src/locator/discourse/version.ts';
+import { formatVersion, LARGEST_UPLOAD, parseVersion } from '../../src/discourse/version.ts';
 
 describe('a version segment', () => {
   it.each([

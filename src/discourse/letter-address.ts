@@ -1,9 +1,9 @@
 /** The addresses of letter avatars in Discourse: two routes, one meaning. Pure. */
-import { LARGEST_DRAWING, type LetterRequest } from '../../avatar/letter.ts';
-import { percentDecoded } from '../../avatar/percent.ts';
-import { SMALLEST_SIZE } from '../../avatar/request.ts';
-import { AvatarError } from '../../errors.ts';
-import { colourOf, letterOf, rgbOf } from '../../letters/letter.ts';
+import { LARGEST_DRAWING, type LetterRequest } from '../avatar/letter.ts';
+import { percentDecoded } from '../avatar/percent.ts';
+import { SMALLEST_SIZE } from '../avatar/request.ts';
+import { AvatarError } from '../errors.ts';
+import { colourOf, letterOf, rgbOf } from '../letters/letter.ts';
 import { canonicalUser } from './username.ts';
 
 const BY_LETTER =

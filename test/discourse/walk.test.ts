@@ -1,20 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { parseSites } from '../../../src/config/sites.ts';
-import { singleSite } from '../../../src/locator/discourse/sites.ts';
-import {
-  createDiscourseWalk,
-  type DiscourseWalkOptions,
-} from '../../../src/locator/discourse/walk.ts';
-import type { Step } from '../../../src/locator/walk.ts';
+import { parseSites } from '../../src/config/sites.ts';
+import { singleSite } from '../../src/discourse/sites.ts';
+import { createDiscourseWalk, type DiscourseWalkOptions } from '../../src/discourse/walk.ts';
+import type { Step } from '../../src/locator/walk.ts';
 import {
   discourseSchema,
   insertUpload,
   insertUser,
   storedKey,
-} from '../../support/discourse-database.ts';
-import { startStrictPooler } from '../../support/pooler.ts';
-import { type PostgresServer, startPostgres } from '../../support/postgres.ts';
+} from '../support/discourse-database.ts';
+import { startStrictPooler } from '../support/pooler.ts';
+import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 
 const PEOPLE = [
   insertUpload({ id: 10, createdAt: '2024-02-29 12:00:00' }),
@@ -29,7 +26,7 @@ const PEOPLE = [
   insertUser(6, 'also.Bob', 10),
 ].join('');
 
-const GRANTS = new URL('../../../deploy/discourse/grants.sql', import.meta.url);
+const GRANTS = new URL('../../deploy/discourse/grants.sql', import.meta.url);
 
 /** Each question about users takes longer than requests give it. */
 const SLOW = `

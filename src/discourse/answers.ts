@@ -1,6 +1,6 @@
 /** A bounded memory of answers that are costly to get, with one flight for each question. */
 import { LRUCache } from 'lru-cache';
-import { SingleFlight } from '../../flow/single-flight.ts';
+import { SingleFlight } from '../flow/single-flight.ts';
 
 type AnswersOptions<T> = {
   /** How many answers are held; the least recently used go first. */

@@ -1,5 +1,5 @@
 /** What went wrong at the database, as an operator needs to read it. Pure. */
-import { AvatarError, codeOf } from '../../errors.ts';
+import { AvatarError, codeOf } from '../errors.ts';
 
 const VERIFY = '?sslmode=verify-full&sslrootcert=FILE';
 const UNKNOWN_CA = `the CA of its certificate is not known here: end its address with ${VERIFY}, with the CA in the file`;

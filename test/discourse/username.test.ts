@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { canBeAUsername, canonicalUser } from '../../../src/locator/discourse/username.ts';
+import { canBeAUsername, canonicalUser } from '../../src/discourse/username.ts';
 
 describe('a user name', () => {
   it.each([

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
-import { Directory } from '../../../src/locator/discourse/directory.ts';
-import { discourseSchema, PEOPLE } from '../../support/discourse-database.ts';
-import { type PostgresServer, startPostgres } from '../../support/postgres.ts';
+import { Directory } from '../../src/discourse/directory.ts';
+import { discourseSchema, PEOPLE } from '../support/discourse-database.ts';
+import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 
 const execute = promisify(execFile);
 
@@ -26,7 +26,7 @@ beforeAll(async () => {
       '-addext basicConstraints=critical,CA:FALSE -keyout server.key -out server.pem',
   );
   server = await startPostgres();
-  const grants = new URL('../../../deploy/discourse/grants.sql', import.meta.url);
+  const grants = new URL('../../deploy/discourse/grants.sql', import.meta.url);
   const sql = discourseSchema() + PEOPLE + (await readFile(grants, 'utf8'));
   await server.createDatabase('forum', sql);
   for (const setting of [

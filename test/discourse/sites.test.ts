@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseSites } from '../../../src/config/sites.ts';
-import { sharedHostOf, singleSite, siteOfHost } from '../../../src/locator/discourse/sites.ts';
+import { parseSites } from '../../src/config/sites.ts';
+import { sharedHostOf, singleSite, siteOfHost } from '../../src/discourse/sites.ts';
 
 const first = {
   name: 'first',

@@ -3,18 +3,18 @@ import {
   createDiscourseLocator,
   type DiscourseLocator,
   type DiscourseLocatorOptions,
-} from '../../../src/locator/discourse/locator.ts';
-import { parseSites } from '../../../src/config/sites.ts';
-import { singleSite, type Sites } from '../../../src/locator/discourse/sites.ts';
-import { DEFAULT_SIZES } from '../../../src/locator/discourse/sizes.ts';
+} from '../../src/discourse/locator.ts';
+import { parseSites } from '../../src/config/sites.ts';
+import { singleSite, type Sites } from '../../src/discourse/sites.ts';
+import { DEFAULT_SIZES } from '../../src/discourse/sizes.ts';
 import {
   discourseSchema,
   insertUpload,
   insertUser,
   PEOPLE,
   storedKey,
-} from '../../support/discourse-database.ts';
-import { type PostgresServer, startPostgres } from '../../support/postgres.ts';
+} from '../support/discourse-database.ts';
+import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 
 const HOSTILE_URLS = [
   '',

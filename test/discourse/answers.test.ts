@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Answers } from '../../../src/locator/discourse/answers.ts';
+import { Answers } from '../../src/discourse/answers.ts';
 
 const { signal } = new AbortController();
 

@@ -2,7 +2,7 @@
  * One forum's database, asked read-only: a small pool, point look-ups by index, and time limits on
  * everything.
  */
-import { AvatarError } from '../../errors.ts';
+import { AvatarError } from '../errors.ts';
 import {
   type Connect,
   type ConnectionOptions,

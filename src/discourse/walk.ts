@@ -1,6 +1,6 @@
 /** Every avatar of a forum's users as of now, by its database, page by page. */
-import { AvatarError } from '../../errors.ts';
-import type { CurrentAvatar, Selection, Step, Walk } from '../walk.ts';
+import { AvatarError } from '../errors.ts';
+import type { CurrentAvatar, Selection, Step, Walk } from '../locator/walk.ts';
 import { openSite, type OpenSite, type SharedKeyRules } from './locator.ts';
 import type { Sites } from './sites.ts';
 import { COUNT_OF_CURRENT_AVATARS, CURRENT_AVATARS, type Row } from './statements.ts';

@@ -4,8 +4,8 @@ import {
   decide,
   type DirectoryEntry,
   type Upload,
-} from '../../../src/locator/discourse/decide.ts';
-import { parseVersion } from '../../../src/locator/discourse/version.ts';
+} from '../../src/discourse/decide.ts';
+import { parseVersion } from '../../src/discourse/version.ts';
 
 const createdAt = new Date('2024-02-29T12:34:56.789Z');
 const theirs: Upload = { url: '//b.s3.amazonaws.com/k.jpeg', createdAt };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_SIZES, parseSizes } from '../../../src/locator/discourse/sizes.ts';
+import { DEFAULT_SIZES, parseSizes } from '../../src/discourse/sizes.ts';
 
 describe('the setting avatar_sizes', () => {
   it('keeps its order, which decides ties', () => {

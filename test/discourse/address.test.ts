@@ -1,10 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { discourseGrammar } from '../../../src/locator/discourse/address.ts';
-import {
-  parseLetterPath,
-  parseLetterProxyPath,
-} from '../../../src/locator/discourse/letter-address.ts';
+import { discourseGrammar } from '../../src/discourse/address.ts';
+import { parseLetterPath, parseLetterProxyPath } from '../../src/discourse/letter-address.ts';
 
 const grammar = discourseGrammar((host) => `site of ${host}`);
 

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { Client, Pool } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { AvatarError } from '../../../src/errors.ts';
-import { Directory } from '../../../src/locator/discourse/directory.ts';
-import { examineGrants } from '../../../src/locator/discourse/grants.ts';
-import { LOOK_UP_WITH_PROVIDED } from '../../../src/locator/discourse/statements.ts';
+import type { AvatarError } from '../../src/errors.ts';
+import { Directory } from '../../src/discourse/directory.ts';
+import { examineGrants } from '../../src/discourse/grants.ts';
+import { LOOK_UP_WITH_PROVIDED } from '../../src/discourse/statements.ts';
 import {
   ASSOCIATED_AVATARS,
   CROWD,
@@ -12,9 +12,9 @@ import {
   insertUpload,
   PEOPLE,
   storedUrl,
-} from '../../support/discourse-database.ts';
-import { startStrictPooler } from '../../support/pooler.ts';
-import { type PostgresServer, startPostgres } from '../../support/postgres.ts';
+} from '../support/discourse-database.ts';
+import { startStrictPooler } from '../support/pooler.ts';
+import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 
 let server: PostgresServer;
 let grants: string;
@@ -22,7 +22,7 @@ const open: Directory[] = [];
 
 beforeAll(async () => {
   server = await startPostgres();
-  const file = new URL('../../../deploy/discourse/grants.sql', import.meta.url);
+  const file = new URL('../../deploy/discourse/grants.sql', import.meta.url);
   grants = await readFile(file, 'utf8');
   await server.createDatabase('forum', discourseSchema() + PEOPLE + CROWD + grants + grants);
   await server.createDatabase(

@@ -4,7 +4,7 @@
  */
 import sharp, { type OverlayOptions } from 'sharp';
 import { drawLetter } from '../src/letters/draw.ts';
-import { colourOf, letterOf } from '../src/letters/letter.ts';
+import { colourOf, letterOf } from '../src/discourse/letter-rules.ts';
 
 const ROWS = [
   'ABCDEFGHIJKLMN',

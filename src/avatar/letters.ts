@@ -3,7 +3,7 @@ import { Deadline } from '../flow/deadline.ts';
 import { SingleFlight } from '../flow/single-flight.ts';
 import type { Caller, Source } from './answer.ts';
 import type { Format } from './formats.ts';
-import { type LetterRequest, letterTag } from './letter.ts';
+import type { LetterRequest } from './letter.ts';
 import type { LetterJob, Renderer, Variant, VariantCache } from './ports.ts';
 import { Stages, type WorkObserver } from './stages.ts';
 
@@ -80,4 +80,15 @@ export class Letters {
       this.#parts.observer.worked(stages);
     }
   }
+}
+
+/** Names the bytes, together with the version of the drawing: cache key and entity tag in one. */
+function letterTag(
+  { letter, colour, size }: LetterRequest,
+  format: Format,
+  version: number,
+): string {
+  const code = Buffer.from(letter).toString('hex');
+  const hex = Buffer.from(colour).toString('hex');
+  return `letter${version}-${format}-${size}-${hex}-${code}`;
 }

@@ -1,7 +1,7 @@
 /** What is shown where there is no avatar to show. */
 import type { AvatarError, FaultCode } from '../errors.ts';
-import { colourOf, letterOf } from '../letters/letter.ts';
-import { LARGEST_DRAWING, type LetterRequest, NOBODY } from './letter.ts';
+import { colourOf, letterOf } from '../discourse/letter-rules.ts';
+import { LARGEST_DRAWING, type LetterRequest } from './letter.ts';
 import type { AvatarRequest, NobodysRequest } from './request.ts';
 
 export type StandInPolicy = {
@@ -10,6 +10,9 @@ export type StandInPolicy = {
   /** The failures it is shown for; all others are answered as failures. */
   readonly codes: ReadonlySet<FaultCode>;
 };
+
+/** The neutral grey behind the silhouette of nobody in particular. */
+export const NOBODY: Omit<LetterRequest, 'size'> = { letter: '', colour: [190, 195, 200] };
 
 /** The picture to draw for this request after this failure; undefined for none. */
 export function standInFor(

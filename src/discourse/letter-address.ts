@@ -3,7 +3,7 @@ import { LARGEST_DRAWING, type LetterRequest } from '../avatar/letter.ts';
 import { percentDecoded } from '../avatar/percent.ts';
 import { SMALLEST_SIZE } from '../avatar/request.ts';
 import { AvatarError } from '../errors.ts';
-import { colourOf, letterOf, rgbOf } from '../letters/letter.ts';
+import { colourOf, letterOf, rgbOf } from './letter-rules.ts';
 import { canonicalUser } from './username.ts';
 
 const BY_LETTER =

@@ -1,5 +1,5 @@
 /** How Discourse compares user names. Pure. */
-import { downcase } from '../letters/downcase.ts';
+import { downcase } from './downcase.ts';
 
 /** `users.username_lower` is a `varchar(60)`: a longer name cannot be anybody's. */
 const LONGEST_USERNAME = 60;

@@ -4,19 +4,11 @@
  * pixels only.
  */
 import { LRUCache } from 'lru-cache';
+import type { LetterRequest, Rgb } from '../avatar/letter.ts';
 import { FontShelf } from './fonts.ts';
-import type { Rgb } from './letter.ts';
 import { type Outline, boxOf } from './outline.ts';
 import { coverage } from './raster.ts';
 import { silhouette } from './silhouette.ts';
-
-type LetterOrder = {
-  /** One grapheme cluster, as `letterOf` gives it; '' for the silhouette. */
-  readonly letter: string;
-  readonly colour: Rgb;
-  /** Edge of the square in pixels. */
-  readonly size: number;
-};
 
 /** Raw pixels, row by row: red, green, blue. At most 256 different ones. */
 export type LetterPicture = {
@@ -56,7 +48,7 @@ const figures = new LRUCache<string, Promise<Figure>>({ max: KEPT_FIGURES });
  * Draws a letter; a silhouette where no font has it.
  * @throws AvatarError `internal`, when a font package is missing or damaged
  */
-export async function drawLetter({ letter, colour, size }: LetterOrder): Promise<LetterPicture> {
+export async function drawLetter({ letter, colour, size }: LetterRequest): Promise<LetterPicture> {
   const { outline, largerSide, centre } = await figureOf(letter);
   const scale = size * scaleFor(largerSide);
   const mask = coverage(

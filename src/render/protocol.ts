@@ -5,7 +5,7 @@
  */
 import type { Writable } from 'node:stream';
 import type { Format } from '../avatar/formats.ts';
-import type { Rgb } from '../letters/letter.ts';
+import type { LetterRequest } from '../avatar/letter.ts';
 
 export type VariantOrder = { readonly size: number; readonly format: Format };
 
@@ -17,13 +17,7 @@ export type PictureOrder = {
   /** Edge of the square they are made from, where that is not the original itself. */
   readonly square?: number | undefined;
 };
-export type LetterOrder = {
-  readonly kind: 'letter';
-  readonly letter: string;
-  readonly colour: Rgb;
-  readonly size: number;
-  readonly format: Format;
-};
+type LetterOrder = LetterRequest & { readonly kind: 'letter'; readonly format: Format };
 export type RenderOrder = PictureOrder | LetterOrder;
 
 /** From the renderer. The body of `done` is the variants, one after the other. */

@@ -3,7 +3,7 @@
  * from the parts it was made of, by the specification alone.
  */
 import * as fc from 'fast-check';
-import { colourOf as letterColourOf } from '../../src/letters/letter.ts';
+import { colourOf as letterColourOf } from '../../src/discourse/letter-rules.ts';
 import { avatar, BLANK, type Expected, near, TEN_MINUTES } from './fixture.ts';
 
 type Parts = {

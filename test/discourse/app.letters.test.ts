@@ -1,6 +1,6 @@
 /** Letters in place of pictures: cases 46 to 49 of Discourse's ways, and `AVATAR_MISSING=letter`. */
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { colourOf as letterColourOf } from '../../src/letters/letter.ts';
+import { colourOf as letterColourOf } from '../../src/discourse/letter-rules.ts';
 import type { TestApp } from '../support/app.ts';
 import { startService } from '../support/service.ts';
 import {

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, expect, inject } from 'vitest';
 import sharp from 'sharp';
-import { NOBODY } from '../../src/avatar/letter.ts';
+import { NOBODY } from '../../src/avatar/stand-in.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import type { Rgb } from '../support/cards.ts';
 import { discourseSchema, PEOPLE, storedKey } from '../support/discourse-database.ts';

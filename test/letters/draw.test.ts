@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { drawLetter } from '../../src/letters/draw.ts';
-import { colourOf } from '../../src/letters/letter.ts';
+import { colourOf } from '../../src/discourse/letter-rules.ts';
 import { type Ink, SCRIPTS, inkOf, pixelsOf } from './pictures.ts';
 
 const scripts = Object.entries(SCRIPTS).map(

@@ -1,6 +1,7 @@
 /** What the tests of letter avatars measure on pixels. */
 import { drawLetter } from '../../src/letters/draw.ts';
-import { type Rgb, letterOf } from '../../src/letters/letter.ts';
+import type { Rgb } from '../../src/avatar/letter.ts';
+import { letterOf } from '../../src/discourse/letter-rules.ts';
 
 /** Dark, so that the least ink shows in the red channel. */
 const DARK: Rgb = [0, 60, 120];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { colourOf, letterOf, rgbOf } from '../../src/letters/letter.ts';
+import { colourOf, letterOf, rgbOf } from '../../src/discourse/letter-rules.ts';
 
 describe('the letter of a name', () => {
   it.each([

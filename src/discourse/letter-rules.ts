@@ -1,10 +1,8 @@
 /** What a letter avatar shows, and in which colour: Discourse's own rules. Pure. */
 import { createHash } from 'node:crypto';
+import type { Rgb } from '../avatar/letter.ts';
 import { downcase } from './downcase.ts';
 import { PALETTE } from './palette.ts';
-
-/** Red, green, blue; 0–255 each. */
-export type Rgb = readonly [red: number, green: number, blue: number];
 
 /** Made with the first letter: it takes as long as all else in this file, and more memory. */
 let graphemes: Intl.Segmenter | undefined;

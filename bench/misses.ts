@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Format } from '../src/avatar/formats.ts';
+import type { Format } from '../src/vocabulary/formats.ts';
 import { type BenchContext, runAlone } from './support/bench.ts';
 import { endedChildrenCpuSeconds } from './support/cpu.ts';
 import { findImageMagick } from './support/machine.ts';

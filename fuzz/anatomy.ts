@@ -2,7 +2,7 @@
  * What a picture is made of, as far as it can be told: parts that can be moved as one, and fields that
  * readers trust. Written for mutants of mutants: whatever makes no sense ends the walk.
  */
-import type { OriginalFormat } from '../src/avatar/formats.ts';
+import type { OriginalFormat } from '../src/vocabulary/formats.ts';
 
 export type Part = { readonly start: number; readonly end: number };
 

@@ -1,6 +1,6 @@
 /** New files from old ones: a few blind changes, and those that know what the file is made of. */
 import { crc32 } from 'node:zlib';
-import type { OriginalFormat } from '../src/avatar/formats.ts';
+import type { OriginalFormat } from '../src/vocabulary/formats.ts';
 import { type Anatomy, anatomyOf, type Field, type Part } from './anatomy.ts';
 import type { Dice } from './dice.ts';
 

@@ -3,15 +3,15 @@
  * replies look. One of two, by `AVATAR_LOCATOR`; joined to the rest in `app.ts`.
  */
 import type { FastifyBaseLogger } from 'fastify';
-import type { LetterRequest } from './avatar/letter.ts';
 import type { AddressGrammar, Locator, Sizes, Vectors } from './avatar/ports.ts';
-import { formatAvatarPath, parseAvatarPath } from './avatar/request.ts';
 import type { Config } from './config/load.ts';
 import type { LookUpResult, SharedKeyRules } from './discourse/locator.ts';
 import type { FaultCode } from './errors.ts';
 import { PLAIN_STYLE, type ReplyStyle } from './http/headers.ts';
 import { NO_VECTORS } from './inspect/svg.ts';
 import { createTemplateLocator } from './locator/template.ts';
+import type { LetterRequest } from './vocabulary/letter.ts';
+import { formatAvatarPath, parseAvatarPath } from './vocabulary/request.ts';
 
 export type Forum = {
   readonly grammar: AddressGrammar;

@@ -1,6 +1,5 @@
 /** The store of variants that all instances share; joined to the rest in `app.ts`. */
 import type { FastifyBaseLogger } from 'fastify';
-import type { AvatarRequest } from './avatar/request.ts';
 import { SharedCopies } from './avatar/shared-copies.ts';
 import type { Config } from './config/load.ts';
 import type { S3Address } from './config/stores.ts';
@@ -10,6 +9,7 @@ import { PROFILE_VERSIONS } from './render/profiles.ts';
 import type { StoreMetrics } from './telemetry/store-metrics.ts';
 import { SharedVariantStore } from './variants/shared.ts';
 import type { VariantStore } from './variants/store.ts';
+import type { AvatarRequest } from './vocabulary/request.ts';
 
 export type Sharing = {
   readonly copies: SharedCopies;

@@ -2,13 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, inject, it, onTestFinished } from 'vitest';
-import { formatAvatarPath } from '../src/avatar/request.ts';
 import { Output } from '../src/cli/output.ts';
 import { openParts } from '../src/cli/parts.ts';
 import { Publisher } from '../src/cli/publishing.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { PROFILE_VERSIONS } from '../src/render/profiles.ts';
 import type { VariantStore } from '../src/variants/store.ts';
+import { formatAvatarPath } from '../src/vocabulary/request.ts';
 import { animation, watch } from './support/animations.ts';
 import { createFolder, startApp, type TestApp } from './support/app.ts';
 import { connectS3, type TestS3 } from './support/s3-server.ts';

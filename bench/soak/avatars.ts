@@ -1,5 +1,5 @@
 /** Who has which avatar, at which address, and under which key its original is. */
-import type { Format } from '../../src/avatar/formats.ts';
+import type { Format } from '../../src/vocabulary/formats.ts';
 import { storedKey } from '../../test/support/discourse-database.ts';
 import type { TestS3 } from '../../test/support/s3-server.ts';
 import type { Picture } from '../support/pictures.ts';

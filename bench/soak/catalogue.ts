@@ -1,9 +1,9 @@
 /** Pictures whose every variant is known byte for byte before a service is asked for one. */
 import { createHash } from 'node:crypto';
-import type { Format } from '../../src/avatar/formats.ts';
 import { NOBODY } from '../../src/avatar/stand-in.ts';
 import { drawLetter } from '../../src/letters/draw.ts';
 import { encodeLetter, lockDecoders, transform } from '../../src/render/transform.ts';
+import type { Format } from '../../src/vocabulary/formats.ts';
 import type { Picture } from '../support/pictures.ts';
 
 /** Of fewer pixels than are decoded in two steps, so that one call tells the bytes. */

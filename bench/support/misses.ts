@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Format } from '../../src/avatar/formats.ts';
+import type { Format } from '../../src/vocabulary/formats.ts';
 import { cpuSeconds, treeCpuSeconds } from './cpu.ts';
 import { closedLoop } from './load.ts';
 import { type Picture, SIZES } from './pictures.ts';

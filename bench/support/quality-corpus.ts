@@ -1,8 +1,8 @@
 /** The pictures quality is measured on: those of the demo, and a folder of one's own. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { OriginalFormat } from '../../src/avatar/formats.ts';
 import { createInspector } from '../../src/inspect/inspect.ts';
+import type { OriginalFormat } from '../../src/vocabulary/formats.ts';
 
 export type CorpusPicture = {
   /** The folder's. */

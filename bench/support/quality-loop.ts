@@ -4,10 +4,10 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import type { Format } from '../../src/avatar/formats.ts';
 import { createInspector } from '../../src/inspect/inspect.ts';
 import { sharedSquare } from '../../src/render/shared-decode.ts';
 import { lockDecoders, pictureOf, transformAll } from '../../src/render/transform.ts';
+import type { Format } from '../../src/vocabulary/formats.ts';
 
 export type QualityJob = {
   readonly from: string;

@@ -1,8 +1,8 @@
 /** What the pipeline is asked with, and what it can answer. */
 import type { AvatarError } from '../errors.ts';
-import type { Wish } from './formats.ts';
+import type { AvatarRequest } from '../vocabulary/request.ts';
+import type { Wish } from './format-choice.ts';
 import type { Variant } from './ports.ts';
-import type { AvatarRequest } from './request.ts';
 import type { Stages } from './stages.ts';
 
 /** Who asks, what it has already, and how to learn that it is gone. */

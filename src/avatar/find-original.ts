@@ -1,8 +1,8 @@
 import { AvatarError } from '../errors.ts';
 import { Deadline } from '../flow/deadline.ts';
 import type { Turn } from '../flow/fair-queue.ts';
+import type { AvatarRequest } from '../vocabulary/request.ts';
 import type { Found, Locator, Original, Originals, Renderer } from './ports.ts';
-import type { AvatarRequest } from './request.ts';
 import type { Stages } from './stages.ts';
 
 type FindingParts = {

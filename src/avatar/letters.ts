@@ -1,9 +1,9 @@
 import { AvatarError } from '../errors.ts';
 import { Deadline } from '../flow/deadline.ts';
 import { SingleFlight } from '../flow/single-flight.ts';
+import type { Format } from '../vocabulary/formats.ts';
+import type { LetterRequest } from '../vocabulary/letter.ts';
 import type { Caller, Source } from './answer.ts';
-import type { Format } from './formats.ts';
-import type { LetterRequest } from './letter.ts';
 import type { LetterJob, Renderer, Variant, VariantCache } from './ports.ts';
 import { Stages, type WorkObserver } from './stages.ts';
 

@@ -1,6 +1,6 @@
 /** The step from an original to the variant that was asked for: looked into, rendered, named. */
 import type { Turn } from '../flow/fair-queue.ts';
-import type { AskedFormat } from './formats.ts';
+import type { AskedFormat } from '../vocabulary/formats.ts';
 import type { Inspector, Original, Renderer, RenderJob, Variant, Vectors } from './ports.ts';
 import { renderAsked } from './rendition.ts';
 import type { Stages } from './stages.ts';

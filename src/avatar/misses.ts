@@ -4,13 +4,13 @@
  */
 import { AvatarError } from '../errors.ts';
 import type { Turn } from '../flow/fair-queue.ts';
+import type { AskedFormat } from '../vocabulary/formats.ts';
+import type { AvatarRequest } from '../vocabulary/request.ts';
 import type { Answer } from './answer.ts';
 import { findOriginal, type FoundOriginal, verifyCopy } from './find-original.ts';
-import type { AskedFormat } from './formats.ts';
 import { makeVariant, type VariantParts } from './make-variant.ts';
 import type { Locator, Original, Originals, Variant, VariantCache } from './ports.ts';
 import type { Refusals } from './refusals.ts';
-import type { AvatarRequest } from './request.ts';
 import type { SharedCopies, SharedCopy } from './shared-copies.ts';
 import type { Stages } from './stages.ts';
 import { avatarKey, type HeldCopy, type ProfileVersions } from './variant.ts';

@@ -1,12 +1,12 @@
 /**
  * What the pipeline needs from the parts below it. Each interface is as narrow as that need; the
- * implementations live in `locator/`, `originals/`, `inspect/`, `render/` and `variants/` and are
- * joined in `app.ts`.
+ * implementations live in `locator/`, `discourse/`, `originals/`, `inspect/`, `render/` and
+ * `variants/` and are joined in `app.ts`.
  */
 import type { Turn } from '../flow/fair-queue.ts';
-import type { LetterRequest } from './letter.ts';
-import type { AskedFormat, Format, OriginalFormat, VariantFormat } from './formats.ts';
-import type { AvatarRequest, NobodysRequest } from './request.ts';
+import type { AskedFormat, Format, OriginalFormat, VariantFormat } from '../vocabulary/formats.ts';
+import type { LetterRequest } from '../vocabulary/letter.ts';
+import type { AvatarRequest, NobodysRequest } from '../vocabulary/request.ts';
 import type { SizePolicy } from './sizes.ts';
 
 /** How addresses are read and written: the service's own way, or that of a forum's software. */

@@ -5,9 +5,9 @@ import {
   type Format,
   isMoving,
   type MovingFormat,
-  outputFormat,
   stillFormat,
-} from './formats.ts';
+} from '../vocabulary/formats.ts';
+import { outputFormat } from './format-choice.ts';
 import type { InspectedOriginal, Renderer, RenderJob } from './ports.ts';
 
 type Rendition = {

@@ -1,7 +1,7 @@
 import type { Turn } from '../flow/fair-queue.ts';
-import type { AskedFormat } from './formats.ts';
+import type { AskedFormat } from '../vocabulary/formats.ts';
+import type { AvatarRequest } from '../vocabulary/request.ts';
 import type { SharedUse, SharedVariant, SharedVariants, Variant } from './ports.ts';
-import type { AvatarRequest } from './request.ts';
 import { sharedKey } from './shared-key.ts';
 import { heldCopy, isOfLaterProfile, type ProfileVersions } from './variant.ts';
 

@@ -1,5 +1,5 @@
-import { hasPlainSegments } from '../keys.ts';
-import { type AskedFormat, type Extension, stillFormat } from './formats.ts';
+import { type AskedFormat, type Extension, stillFormat } from '../vocabulary/formats.ts';
+import { hasPlainSegments } from '../vocabulary/keys.ts';
 
 /** S3 allows 1024 bytes; the rest is for the prefix. */
 const LONGEST_KEY_BYTES = 900;

@@ -1,8 +1,8 @@
 /** What is shown where there is no avatar to show. */
-import type { AvatarError, FaultCode } from '../errors.ts';
 import { colourOf, letterOf } from '../discourse/letter-rules.ts';
-import { LARGEST_DRAWING, type LetterRequest } from './letter.ts';
-import type { AvatarRequest, NobodysRequest } from './request.ts';
+import type { AvatarError, FaultCode } from '../errors.ts';
+import { LARGEST_DRAWING, type LetterRequest } from '../vocabulary/letter.ts';
+import type { AvatarRequest, NobodysRequest } from '../vocabulary/request.ts';
 
 export type StandInPolicy = {
   /** `404` shows nothing: the failure is the answer. */

@@ -1,8 +1,8 @@
 /**
  * What a variant is called: in caches (its key) and by clients (its entity tag).
  */
-import { type AskedFormat, isFormat, type VariantFormat } from './formats.ts';
-import type { AvatarRequest } from './request.ts';
+import { type AskedFormat, isFormat, type VariantFormat } from '../vocabulary/formats.ts';
+import type { AvatarRequest } from '../vocabulary/request.ts';
 
 /** The encoder settings of each format have a version: new bytes from old originals, new number. */
 export type ProfileVersions = Readonly<Record<VariantFormat, number>>;

@@ -1,12 +1,12 @@
 /** `avatar-proxy publish`: variants made before anybody asks for them. */
 import pino from 'pino';
-import { SMALLEST_SIZE } from '../avatar/request.ts';
 import { type Config, loadConfig } from '../config/load.ts';
 import { AvatarError } from '../errors.ts';
 import { type Forum, openForum } from '../forum.ts';
 import type { CurrentAvatar, Walk } from '../locator/walk.ts';
 import { PROFILE_VERSIONS } from '../render/profiles.ts';
 import { openVariantStore, sharedAddressOf } from '../sharing.ts';
+import { SMALLEST_SIZE } from '../vocabulary/request.ts';
 import { type Attempt, attempt, detailOf } from './attempt.ts';
 import type { Call, Command } from './command.ts';
 import { EXIT, type ExitCode } from './exit.ts';

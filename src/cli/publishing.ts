@@ -1,5 +1,4 @@
 /** One avatar into the shared store, in all sizes: what is there and fresh is left as it is. */
-import type { AskedFormat } from '../avatar/formats.ts';
 import { renderVariant } from '../avatar/make-variant.ts';
 import type { InspectedOriginal, Original, SharedVariant } from '../avatar/ports.ts';
 import {
@@ -12,6 +11,7 @@ import {
 import { AvatarError } from '../errors.ts';
 import type { CurrentAvatar } from '../locator/walk.ts';
 import type { VariantStore } from '../variants/store.ts';
+import type { AskedFormat } from '../vocabulary/formats.ts';
 import { missingUnder } from './original.ts';
 import { type Parts, RENDERED_WITHIN_MS } from './parts.ts';
 import { CommonTrouble, patiently } from './patience.ts';

@@ -1,11 +1,11 @@
 /** Which avatars a command is about, and the walk over them. */
 import type { Config } from '../config/load.ts';
 import { discourseKeyRules } from '../forum.ts';
-import type { Listing } from '../keys.ts';
 import { createTemplateWalk } from '../locator/template-walk.ts';
 import type { Selection, Walk } from '../locator/walk.ts';
 import { createFolderListing } from '../originals/folder-listing.ts';
 import { s3Settings } from '../stores.ts';
+import type { Listing } from '../vocabulary/keys.ts';
 import { type Option, UsageError, type Values } from './command.ts';
 
 export const SELECTION_OPTIONS = {

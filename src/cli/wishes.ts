@@ -1,9 +1,9 @@
 /** The options of `publish`, read and checked before anything is begun. */
-import { type AskedFormat, type Extension, inMotion, isExtension } from '../avatar/formats.ts';
 import { parseHosts, parseListedSizes } from '../config/lists.ts';
 import type { Config } from '../config/load.ts';
 import type { S3Address } from '../config/stores.ts';
 import type { Walk } from '../locator/walk.ts';
+import { type AskedFormat, type Extension, inMotion, isExtension } from '../vocabulary/formats.ts';
 import { UsageError, type Values } from './command.ts';
 import { DEFAULT_RATE } from './parts.ts';
 import { onlyHostOf } from './selection.ts';

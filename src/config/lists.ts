@@ -1,9 +1,9 @@
 /** The variables that hold lists, read. */
 import { isIP } from 'node:net';
-import { NEGOTIATIONS, type NegotiableFormat } from '../avatar/formats.ts';
 import type { TrustedProxies } from '../http/client.ts';
-import { LARGEST_SIZE, SMALLEST_SIZE } from '../avatar/request.ts';
 import { type KeyTemplate, parseTemplates } from '../locator/template.ts';
+import { NEGOTIATIONS, type NegotiableFormat } from '../vocabulary/formats.ts';
+import { LARGEST_SIZE, SMALLEST_SIZE } from '../vocabulary/request.ts';
 
 /** Of networks, as Fastify has them. */
 const KEYWORDS = ['loopback', 'linklocal', 'uniquelocal'];

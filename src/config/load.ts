@@ -1,11 +1,11 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { type AskedFormat, inMotion, type NegotiableFormat } from '../avatar/formats.ts';
 import type { SizePolicy } from '../avatar/sizes.ts';
 import type { StandInPolicy } from '../avatar/stand-in.ts';
 import type { Sites } from '../discourse/sites.ts';
-import type { KeyTemplate } from '../locator/template.ts';
 import type { TrustedProxies } from '../http/client.ts';
+import type { KeyTemplate } from '../locator/template.ts';
+import { type AskedFormat, inMotion, type NegotiableFormat } from '../vocabulary/formats.ts';
 import { ConfigError } from './error.ts';
 import { Issues } from './issues.ts';
 import {

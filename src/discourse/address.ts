@@ -3,15 +3,15 @@
  * (else 404), and what passes them but can be nobody's (a size out of range, a version of the future,
  * an upload that is no number) is answered like a missing avatar. Pure.
  */
-import { percentDecoded } from '../avatar/percent.ts';
-import { type AddressGrammar } from '../avatar/ports.ts';
+import type { AddressGrammar } from '../avatar/ports.ts';
+import { AvatarError } from '../errors.ts';
+import { percentDecoded } from '../vocabulary/percent.ts';
 import {
   type AvatarRequest,
   LARGEST_SIZE,
   type NobodysRequest,
   SMALLEST_SIZE,
-} from '../avatar/request.ts';
-import { AvatarError } from '../errors.ts';
+} from '../vocabulary/request.ts';
 import { canBeAUsername, canonicalUser } from './username.ts';
 import { formatVersion, parseVersion } from './version.ts';
 

@@ -1,8 +1,8 @@
 /** The addresses of letter avatars in Discourse: two routes, one meaning. Pure. */
-import { LARGEST_DRAWING, type LetterRequest } from '../avatar/letter.ts';
-import { percentDecoded } from '../avatar/percent.ts';
-import { SMALLEST_SIZE } from '../avatar/request.ts';
 import { AvatarError } from '../errors.ts';
+import { LARGEST_DRAWING, type LetterRequest } from '../vocabulary/letter.ts';
+import { percentDecoded } from '../vocabulary/percent.ts';
+import { SMALLEST_SIZE } from '../vocabulary/request.ts';
 import { colourOf, letterOf, rgbOf } from './letter-rules.ts';
 import { canonicalUser } from './username.ts';
 

@@ -1,6 +1,6 @@
 /** What a letter avatar shows, and in which colour: Discourse's own rules. Pure. */
 import { createHash } from 'node:crypto';
-import type { Rgb } from '../avatar/letter.ts';
+import type { Rgb } from '../vocabulary/letter.ts';
 import { downcase } from './downcase.ts';
 import { PALETTE } from './palette.ts';
 

@@ -1,6 +1,6 @@
 /** Where avatars are, by Discourse's own database: whose upload an address means, and its keys. */
 import type { Locator, Whereabouts } from '../avatar/ports.ts';
-import type { AvatarName } from '../avatar/request.ts';
+import type { AvatarName } from '../vocabulary/request.ts';
 import { Answers } from './answers.ts';
 import { askableUpload, decide, MISSING } from './decide.ts';
 import { Directory, type DirectoryOptions } from './directory.ts';

@@ -1,5 +1,5 @@
 /** The site setting `avatar_sizes`: which sizes of avatars a forum asks for. Pure. */
-import { LARGEST_SIZE, SMALLEST_SIZE } from '../avatar/request.ts';
+import { LARGEST_SIZE, SMALLEST_SIZE } from '../vocabulary/request.ts';
 
 /** Discourse's own default, for sites whose setting was never changed: those have no row. */
 export const DEFAULT_SIZES: readonly number[] = [24, 48, 72, 96, 144, 288];

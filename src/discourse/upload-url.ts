@@ -10,7 +10,7 @@
  *     //s3-REGION.amazonaws.com/BUCKET/…      //ENDPOINT/BUCKET/…           (path style)
  *     /[forum/]uploads/DB/original/3X/…                                     (on the forum's own disk)
  */
-import { hasPlainSegments } from '../keys.ts';
+import { hasPlainSegments } from '../vocabulary/keys.ts';
 
 export type KeyRules = {
   /**

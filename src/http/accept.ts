@@ -2,7 +2,8 @@
  * The Accept header (RFC 9110, section 12.5.1), read for a single question: would this client have
  * AVIF or WebP rather than PNG? Pure.
  */
-import { mediaType, type NegotiableFormat, type Wish } from '../avatar/formats.ts';
+import type { Wish } from '../avatar/format-choice.ts';
+import { mediaType, type NegotiableFormat } from '../vocabulary/formats.ts';
 
 /**
  * Three times what the most talkative clients send. What is longer says nothing: reading it would be

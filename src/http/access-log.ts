@@ -2,11 +2,11 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import type { VariantFormat } from '../avatar/formats.ts';
 import type { Variant } from '../avatar/ports.ts';
 import type { Stages } from '../avatar/stages.ts';
 import { type AvatarError, FAULTS } from '../errors.ts';
 import { throttle } from '../flow/throttle.ts';
+import type { VariantFormat } from '../vocabulary/formats.ts';
 import type { HitLine, HitPicture, HitRecorder } from './hits.ts';
 import { requestId } from './request-id.ts';
 

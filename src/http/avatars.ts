@@ -1,7 +1,7 @@
 /** The avatars themselves: `/user_avatar/:host/:user/:size/:id.png`. */
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 import type { Answer } from '../avatar/answer.ts';
-import type { Wish } from '../avatar/formats.ts';
+import type { Wish } from '../avatar/format-choice.ts';
 import type { Pipeline } from '../avatar/pipeline.ts';
 import type { AddressGrammar } from '../avatar/ports.ts';
 import { clientOf } from './client.ts';

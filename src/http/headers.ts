@@ -1,7 +1,7 @@
 /** The headers of each kind of reply, in one place. */
 import type { WhyElsewhere } from '../avatar/answer.ts';
-import { mediaType } from '../avatar/formats.ts';
 import type { Variant } from '../avatar/ports.ts';
+import { mediaType } from '../vocabulary/formats.ts';
 
 const CACHE_CONTROL = {
   /** The address names an upload, which never changes. */

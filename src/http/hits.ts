@@ -6,7 +6,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
-import type { Wish } from '../avatar/formats.ts';
+import type { Wish } from '../avatar/format-choice.ts';
 import type { Variant, VariantCache } from '../avatar/ports.ts';
 import { isUnchanged } from './conditional.ts';
 import { CACHE_STATUS, type PictureHeaders, VARY } from './headers.ts';

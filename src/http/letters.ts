@@ -1,9 +1,9 @@
 /** Letter avatars at Discourse's own addresses. */
 import type { FastifyPluginCallback } from 'fastify';
-import type { LetterRequest } from '../avatar/letter.ts';
 import type { Letters } from '../avatar/letters.ts';
-import { CACHE_STATUS, type PictureHeaders } from './headers.ts';
+import type { LetterRequest } from '../vocabulary/letter.ts';
 import { clientOf } from './client.ts';
+import { CACHE_STATUS, type PictureHeaders } from './headers.ts';
 import type { HitPath } from './hits.ts';
 import { departureOf, pathAfter, sendPicture } from './pictures.ts';
 

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import type { Extension, NegotiableFormat, Wish } from '../avatar/formats.ts';
+import type { Wish } from '../avatar/format-choice.ts';
+import type { Extension, NegotiableFormat } from '../vocabulary/formats.ts';
 import { LONGEST_ACCEPT, preferredFormat } from './accept.ts';
 
 /** All browsers together send a few dozen; half a megabyte when somebody makes them up. */

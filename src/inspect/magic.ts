@@ -2,7 +2,7 @@
  * What a file is, by its first bytes. Names and media types of uploads say nothing: stores hold
  * error pages called `.png` and photographs called `.gif`.
  */
-import type { OriginalFormat } from '../avatar/formats.ts';
+import type { OriginalFormat } from '../vocabulary/formats.ts';
 
 type Identity =
   | { readonly kind: 'served'; readonly format: OriginalFormat }

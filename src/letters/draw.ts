@@ -4,7 +4,7 @@
  * pixels only.
  */
 import { LRUCache } from 'lru-cache';
-import type { LetterRequest, Rgb } from '../avatar/letter.ts';
+import type { LetterRequest, Rgb } from '../vocabulary/letter.ts';
 import { FontShelf } from './fonts.ts';
 import { type Outline, boxOf } from './outline.ts';
 import { coverage } from './raster.ts';

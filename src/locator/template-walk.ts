@@ -1,8 +1,8 @@
 /** Every avatar there is by a naming scheme: the keys of the stores, read backwards. */
-import { SMALLEST_SIZE, parseAvatarPath } from '../avatar/request.ts';
 import { AvatarError } from '../errors.ts';
-import type { Listing } from '../keys.ts';
 import { mergeListings } from '../originals/listing.ts';
+import type { Listing } from '../vocabulary/keys.ts';
+import { SMALLEST_SIZE, parseAvatarPath } from '../vocabulary/request.ts';
 import { type KeyTemplate, keysOf } from './template.ts';
 import type { CurrentAvatar, Selection, Walk } from './walk.ts';
 

@@ -4,8 +4,8 @@
  * nothing a client sends can reach a key outside the scheme.
  */
 import type { Locator } from '../avatar/ports.ts';
-import type { AvatarName } from '../avatar/request.ts';
-import { hasPlainSegments } from '../keys.ts';
+import { hasPlainSegments } from '../vocabulary/keys.ts';
+import type { AvatarName } from '../vocabulary/request.ts';
 
 const PLACEHOLDERS = {
   host: (request) => request.host,

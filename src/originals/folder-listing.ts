@@ -3,7 +3,7 @@ import { type Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { AvatarError } from '../errors.ts';
-import type { ListedObject, Listing } from '../keys.ts';
+import type { ListedObject, Listing } from '../vocabulary/keys.ts';
 import { compareKeys } from './listing.ts';
 
 export function createFolderListing(directory: string): Listing {

@@ -5,7 +5,7 @@ import { join, resolve, sep } from 'node:path';
 import type { Found } from '../avatar/ports.ts';
 import { AvatarError, codeOf } from '../errors.ts';
 import { orAbort } from '../flow/abort.ts';
-import { hasPlainSegments } from '../keys.ts';
+import { hasPlainSegments } from '../vocabulary/keys.ts';
 import type { OriginalStore, StoreReadOptions } from './store.ts';
 
 type FolderSettings = {

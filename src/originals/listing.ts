@@ -1,5 +1,5 @@
 /** What several stores hold as one list: for going over all originals. */
-import type { ListedObject } from '../keys.ts';
+import type { ListedObject } from '../vocabulary/keys.ts';
 
 export function compareKeys(a: string, b: string): number {
   return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b));

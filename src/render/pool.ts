@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Format, isMoving } from '../avatar/formats.ts';
 import type { InspectedOriginal, LetterJob, Renderer, RenderJob } from '../avatar/ports.ts';
 import { AvatarError } from '../errors.ts';
 import { Admission, type ShedReason } from '../flow/admission.ts';
 import type { Turn } from '../flow/fair-queue.ts';
+import { type Format, isMoving } from '../vocabulary/formats.ts';
 import { type Batch, Batches, encodedPixels } from './batches.ts';
 import { Crew, type RendererEvents } from './crew.ts';
 import type { VariantOrder } from './protocol.ts';

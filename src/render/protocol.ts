@@ -4,8 +4,8 @@
  * deserializer that builds objects; a frame, because the body crosses without being encoded.
  */
 import type { Writable } from 'node:stream';
-import type { Format } from '../avatar/formats.ts';
-import type { LetterRequest } from '../avatar/letter.ts';
+import type { Format } from '../vocabulary/formats.ts';
+import type { LetterRequest } from '../vocabulary/letter.ts';
 
 export type VariantOrder = { readonly size: number; readonly format: Format };
 

@@ -3,10 +3,10 @@
  * eat memory or crash, and none of that may happen beside the listener.
  */
 import sharp, { type Sharp } from 'sharp';
-import { isMoving } from '../avatar/formats.ts';
 import type { LetterPicture } from '../letters/draw.ts';
-import { enlarge } from './enlarge.ts';
+import { isMoving } from '../vocabulary/formats.ts';
 import { encode, fromPixels, readPixels } from './encode.ts';
+import { enlarge } from './enlarge.ts';
 import { encodePng } from './png/encode.ts';
 import type { Pixels } from './png/survey.ts';
 import type { PictureOrder, VariantOrder } from './protocol.ts';

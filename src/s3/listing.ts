@@ -2,7 +2,7 @@
 import { ListObjectsV2Command, type ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
 import { AvatarError } from '../errors.ts';
 import { orAbort } from '../flow/abort.ts';
-import type { ListedObject, Listing } from '../keys.ts';
+import type { ListedObject, Listing } from '../vocabulary/keys.ts';
 import { createS3Client, type S3Settings } from './client.ts';
 import { explainS3Failure } from './faults.ts';
 import { noListing } from './list-grant.ts';

@@ -1,8 +1,8 @@
 /** What became of requests: one count for each reply. */
 import { Counter, Histogram, type Registry } from 'prom-client';
-import type { VariantFormat } from '../avatar/formats.ts';
 import { FAULTS } from '../errors.ts';
 import type { Outcome, Reply, RequestCounter } from '../http/access-log.ts';
+import type { VariantFormat } from '../vocabulary/formats.ts';
 import { readCounters, SECONDS } from './instruments.ts';
 
 /** All but the rarest, so that the first reply of a kind is seen as an increase from 0. */

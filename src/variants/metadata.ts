@@ -3,8 +3,8 @@
  * been rendered, and one that was damaged is not sent at all. Pure.
  */
 import { createHash } from 'node:crypto';
-import { type AskedFormat, isFormat, mediaType } from '../avatar/formats.ts';
 import type { SharedVariant } from '../avatar/ports.ts';
+import { type AskedFormat, isFormat, mediaType } from '../vocabulary/formats.ts';
 
 /** No avatar is larger: a square of 1000 pixels of noise, with transparency, is 4 MB as PNG. */
 export const LARGEST_VARIANT_BYTES = 8 * 1024 * 1024;

@@ -1,9 +1,9 @@
 /** Finished variants in an S3 bucket. Loading this file loads the SDK: import it when it is needed. */
-import { mediaType } from '../avatar/formats.ts';
 import type { StoredVariant } from '../avatar/ports.ts';
 import { type BodyLimits, readBody } from '../s3/body.ts';
 import { bareTag, S3Bucket, type S3Object } from '../s3/bucket.ts';
 import type { S3Settings } from '../s3/client.ts';
+import { mediaType } from '../vocabulary/formats.ts';
 import { digestOf, LARGEST_VARIANT_BYTES, metadataOf, parseStored } from './metadata.ts';
 import type { VariantStore } from './store.ts';
 

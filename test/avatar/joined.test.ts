@@ -4,14 +4,14 @@ import type { Caller } from '../../src/avatar/answer.ts';
 import { Letters } from '../../src/avatar/letters.ts';
 import { Pipeline, type PipelineRules } from '../../src/avatar/pipeline.ts';
 import type { Originals, Renderer } from '../../src/avatar/ports.ts';
-import { parseAvatarPath } from '../../src/avatar/request.ts';
 import type { WorkObserver } from '../../src/avatar/stages.ts';
 import { AvatarError } from '../../src/errors.ts';
 import { createInspector } from '../../src/inspect/inspect.ts';
 import { PROFILE_VERSIONS } from '../../src/render/profiles.ts';
 import { createMemoryVariants } from '../../src/variants/memory.ts';
-import { card, lookAt } from '../support/cards.ts';
+import { parseAvatarPath } from '../../src/vocabulary/request.ts';
 import { events, never, open, pool } from '../render/pool.fixture.ts';
+import { card, lookAt } from '../support/cards.ts';
 import { moveClock } from '../support/clock.ts';
 
 const observer: WorkObserver = { missed: () => {}, joined: () => {}, worked: () => {} };

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatAvatarPath, parseAvatarPath } from '../../src/avatar/request.ts';
 import { sharedKey } from '../../src/avatar/shared-key.ts';
+import { formatAvatarPath, parseAvatarPath } from '../../src/vocabulary/request.ts';
 
 describe('the key of a shared variant', () => {
   it.for([

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { askedFormat, outputFormat } from '../../src/avatar/formats.ts';
+import { askedFormat, outputFormat } from '../../src/avatar/format-choice.ts';
 import { avatarKey, entityTag, heldCopy, variantKey } from '../../src/avatar/variant.ts';
 
 const profiles = { png: 3, jpg: 1, webp: 1, avif: 1, gif: 1, awebp: 1, agif: 1, svg: 1 };

@@ -4,8 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { NEGOTIATIONS } from '../../src/avatar/formats.ts';
 import { preferredFormat } from '../../src/http/accept.ts';
+import { NEGOTIATIONS } from '../../src/vocabulary/formats.ts';
 import { type Client, MADE_UP, MALFORMED, REAL, WEIGHED } from '../http/accept-matrix.ts';
 import {
   type FieldValue,

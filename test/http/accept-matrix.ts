@@ -9,7 +9,7 @@
  * - Hearsay: no record was found; the value is the one usually given for it, and stands here because the
  *   client matters. All of these are wildcards.
  */
-import type { Format } from '../../src/avatar/formats.ts';
+import type { Format } from '../../src/vocabulary/formats.ts';
 
 export type Client = {
   readonly who: string;

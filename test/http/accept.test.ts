@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { NEGOTIATIONS, type NegotiableFormat } from '../../src/avatar/formats.ts';
 import { preferredFormat } from '../../src/http/accept.ts';
+import { NEGOTIATIONS, type NegotiableFormat } from '../../src/vocabulary/formats.ts';
 import { MADE_UP, MALFORMED, REAL, WEIGHED } from './accept-matrix.ts';
 
 const BOTH: readonly NegotiableFormat[] = ['avif', 'webp'];

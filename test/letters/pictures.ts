@@ -1,7 +1,7 @@
 /** What the tests of letter avatars measure on pixels. */
-import { drawLetter } from '../../src/letters/draw.ts';
-import type { Rgb } from '../../src/avatar/letter.ts';
 import { letterOf } from '../../src/discourse/letter-rules.ts';
+import { drawLetter } from '../../src/letters/draw.ts';
+import type { Rgb } from '../../src/vocabulary/letter.ts';
 
 /** Dark, so that the least ink shows in the red channel. */
 const DARK: Rgb = [0, 60, 120];

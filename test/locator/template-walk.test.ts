@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { createTemplateWalk } from '../../src/locator/template-walk.ts';
-import { parseAvatarPath } from '../../src/avatar/request.ts';
 import { createTemplateLocator, parseTemplates } from '../../src/locator/template.ts';
 import type { Selection, Step } from '../../src/locator/walk.ts';
-import type { Listing } from '../../src/keys.ts';
+import type { Listing } from '../../src/vocabulary/keys.ts';
+import { parseAvatarPath } from '../../src/vocabulary/request.ts';
 
 function listing(keys: string[], asked: string[] = []): Listing {
   return {

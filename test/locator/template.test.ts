@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type AvatarRequest, parseAvatarPath } from '../../src/avatar/request.ts';
 import { AvatarError } from '../../src/errors.ts';
 import { createTemplateLocator, parseTemplates } from '../../src/locator/template.ts';
+import { type AvatarRequest, parseAvatarPath } from '../../src/vocabulary/request.ts';
 
 const never = new AbortController().signal;
 

@@ -1,10 +1,10 @@
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Listing } from '../../src/keys.ts';
 import { createFolderListing } from '../../src/originals/folder-listing.ts';
 import { compareKeys, mergeListings } from '../../src/originals/listing.ts';
 import { createS3Listing } from '../../src/s3/listing.ts';
+import type { Listing } from '../../src/vocabulary/keys.ts';
 import { createFolder } from '../support/app.ts';
 import { useS3 } from './s3.fixture.ts';
 

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import sharp, { type Sharp } from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { FORMATS, isFormat, isMoving } from '../../src/avatar/formats.ts';
 import { drawLetter } from '../../src/letters/draw.ts';
 import { LETTERS_VERSION, PROFILE_VERSIONS } from '../../src/render/profiles.ts';
 import { sharedSquare } from '../../src/render/shared-decode.ts';
 import { encodeLetter, lockDecoders, transform, transformAll } from '../../src/render/transform.ts';
+import { FORMATS, isFormat, isMoving } from '../../src/vocabulary/formats.ts';
 import { animation, watch } from '../support/animations.ts';
 import { card, distanceFromCard, lookAt } from '../support/cards.ts';
 

@@ -1,5 +1,5 @@
 /** What is in a finished picture besides the picture. Walks the whole file, and knows nothing of the service. */
-import type { Extension } from '../../src/avatar/formats.ts';
+import type { Extension } from '../../src/vocabulary/formats.ts';
 
 const WALKERS = {
   png: walkPng,

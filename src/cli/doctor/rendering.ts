@@ -1,13 +1,13 @@
 /** The renderers: every format in and out, a real render, and the same bytes each time. */
-import { FORMATS, type Format, isExtension } from '../../avatar/formats.ts';
 import type { Original } from '../../avatar/ports.ts';
 import { entityTag } from '../../avatar/variant.ts';
 import type { Config } from '../../config/load.ts';
 import { AvatarError } from '../../errors.ts';
 import { createInspector } from '../../inspect/inspect.ts';
-import { PROFILE_VERSIONS } from '../../render/profiles.ts';
 import type { RenderPool } from '../../render/pool.ts';
+import { PROFILE_VERSIONS } from '../../render/profiles.ts';
 import { startRenderers } from '../../renderers.ts';
+import { FORMATS, type Format, isExtension } from '../../vocabulary/formats.ts';
 import { detailOf } from '../attempt.ts';
 import { broken, type Finding, ok } from './finding.ts';
 

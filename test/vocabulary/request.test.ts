@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatAvatarPath, parseAvatarPath } from '../../src/avatar/request.ts';
 import { AvatarError } from '../../src/errors.ts';
+import { formatAvatarPath, parseAvatarPath } from '../../src/vocabulary/request.ts';
 
 describe('the grammar of an avatar address', () => {
   it('reads the address every forum knows', () => {

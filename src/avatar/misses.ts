@@ -10,10 +10,10 @@ import type { Answer } from './answer.ts';
 import { findOriginal, type FoundOriginal, verifyCopy } from './find-original.ts';
 import { makeVariant, type VariantParts } from './make-variant.ts';
 import type { Locator, Original, Originals, Variant, VariantCache } from './ports.ts';
-import type { Refusals } from './refusals.ts';
 import type { SharedCopies, SharedCopy } from './shared-copies.ts';
 import type { Stages } from './stages.ts';
 import { avatarKey, type HeldCopy, type ProfileVersions } from './variant.ts';
+import type { Verdicts } from './verdicts.ts';
 
 export type MissParts = VariantParts & {
   readonly locator: Locator;
@@ -61,13 +61,13 @@ const PROVISIONAL_FOR_MS = 600_000;
 export class Misses {
   readonly #parts: MissParts;
   readonly #rules: MissRules;
-  readonly #refusals: Refusals;
+  readonly #verdicts: Verdicts;
 
-  /** @param refusals what is found to be missing or damaged is remembered there */
-  constructor(parts: MissParts, rules: MissRules, refusals: Refusals) {
+  /** @param verdicts what is found to be missing or damaged is remembered there */
+  constructor(parts: MissParts, rules: MissRules, verdicts: Verdicts) {
     this.#parts = parts;
     this.#rules = rules;
-    this.#refusals = refusals;
+    this.#verdicts = verdicts;
   }
 
   /** @throws AvatarError */
@@ -78,7 +78,7 @@ export class Misses {
     try {
       found = await this.#findOriginal(miss, shared);
     } catch (error) {
-      this.#refusals.remember(avatarKey(miss.request), error, AVATAR_REFUSED_MS);
+      this.#verdicts.remember(avatarKey(miss.request), error, AVATAR_REFUSED_MS);
       return await this.#answerUnverified(AvatarError.from(error), miss, shared);
     }
     switch (found.kind) {
@@ -161,7 +161,7 @@ export class Misses {
   ): Promise<Answer> {
     const { key, request } = miss;
     try {
-      const variant = await this.#refusals.guard(original.identity, ORIGINAL_REFUSED_MS, () =>
+      const variant = await this.#verdicts.guard(original.identity, ORIGINAL_REFUSED_MS, () =>
         makeVariant(this.#parts, original, miss, this.#rules.profiles),
       );
       original.release?.();
@@ -173,7 +173,7 @@ export class Misses {
       }
       return { kind: 'variant', variant, key, source: 'rendered' };
     } catch (error) {
-      this.#refusals.remember(avatarKey(request), error, AVATAR_REFUSED_MS);
+      this.#verdicts.remember(avatarKey(request), error, AVATAR_REFUSED_MS);
       throw error;
     }
   }

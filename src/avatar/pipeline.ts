@@ -14,11 +14,11 @@ import { askedFormat } from './format-choice.ts';
 import type { Letters } from './letters.ts';
 import { Misses, type MissParts, type MissRules, type Wanted } from './misses.ts';
 import type { Sizes } from './ports.ts';
-import { Refusals } from './refusals.ts';
 import { chooseSize, type SizePolicy } from './sizes.ts';
 import { Stages, type WorkObserver } from './stages.ts';
 import { type StandInPolicy, standInFor } from './stand-in.ts';
 import { avatarKey, type HeldCopy, heldCopy, variantKey } from './variant.ts';
+import { Verdicts } from './verdicts.ts';
 
 export type PipelineParts = MissParts & {
   readonly sizes: Sizes;
@@ -41,14 +41,14 @@ export type PipelineRules = MissRules & {
 export class Pipeline {
   readonly #parts: PipelineParts;
   readonly #rules: PipelineRules;
-  readonly #refusals = new Refusals();
+  readonly #verdicts = new Verdicts();
   readonly #misses: Misses;
   readonly #flights = new SingleFlight<Answer>(isWorthRepeating);
 
   constructor(parts: PipelineParts, rules: PipelineRules) {
     this.#parts = parts;
     this.#rules = rules;
-    this.#misses = new Misses(parts, rules, this.#refusals);
+    this.#misses = new Misses(parts, rules, this.#verdicts);
   }
 
   /** @throws AvatarError */
@@ -81,7 +81,7 @@ export class Pipeline {
     if (cached !== undefined) return { kind: 'variant', variant: cached, key, source: 'memory' };
     this.#parts.observer.missed();
 
-    this.#refusals.check(avatarKey(request));
+    this.#verdicts.check(avatarKey(request));
     const turn = { ...this.#turnOf(request, caller), user: request.user };
     return await this.#answerMiss({ request, format, key, turn }, caller, dueAt);
   }

@@ -11,7 +11,7 @@ type Verdict = { readonly code: FaultCode; readonly detail: string | undefined }
  * Remembers verdicts ("missing", "damaged") for a while, so that asking again costs neither a read
  * nor a decode. Only verdicts: a failure of ours is never remembered as one of theirs.
  */
-export class Refusals {
+export class Verdicts {
   readonly #verdicts = new LRUCache<string, Verdict>({ max: MOST_REMEMBERED });
 
   /** What is no verdict is not remembered. */

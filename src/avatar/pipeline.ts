@@ -20,7 +20,7 @@ import { type StandInPolicy, standInFor } from './stand-in.ts';
 import { avatarKey, type HeldCopy, heldCopy, variantKey } from './variant.ts';
 import { Verdicts } from './verdicts.ts';
 
-export type PipelineParts = MissParts & {
+type PipelineParts = MissParts & {
   readonly sizes: Sizes;
   readonly letters: Letters;
   readonly observer: WorkObserver;

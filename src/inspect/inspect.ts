@@ -12,8 +12,6 @@ import { inspectPng } from './png.ts';
 import { corrupt, type InspectionLimits, notAnImage, requireRoom, unsupported } from './verdict.ts';
 import { inspectWebp } from './webp.ts';
 
-export type { InspectionLimits } from './verdict.ts';
-
 const INSPECTORS = {
   avif: inspectAvif,
   gif: inspectGif,

@@ -2,7 +2,7 @@ import type { RenderJob } from '../avatar/ports.ts';
 import type { VariantOrder } from './protocol.ts';
 
 /** What one who waits wants of a batch. */
-export type Wish = Pick<RenderJob, 'dueAt' | 'onTurn'> & { readonly order: VariantOrder };
+type Wish = Pick<RenderJob, 'dueAt' | 'onTurn'> & { readonly order: VariantOrder };
 
 type Member = PromiseWithResolvers<Buffer> & { readonly wish: Wish };
 

@@ -17,7 +17,7 @@ export type RendererEvents = {
   failedStart(reason: unknown): void;
 };
 
-export type Work = {
+type Work = {
   readonly order: RenderOrder;
   readonly body: Buffer | undefined;
   /** Of the original. */

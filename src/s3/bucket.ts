@@ -18,7 +18,7 @@ import { createListGrant, type ListGrant } from './list-grant.ts';
 import { nameOf } from './place.ts';
 import { dropBody, mayMeanMissing } from './thrown.ts';
 
-export type GetOptions = {
+type GetOptions = {
   readonly signal: AbortSignal;
   /** The entity tag, without quotes, of what somebody has. */
   readonly ifNoneMatch?: string | undefined;
@@ -27,9 +27,9 @@ export type GetOptions = {
 /** Its body has to be read to the end, or destroyed. */
 export type S3Object = Omit<GetObjectCommandOutput, 'Body'> & { readonly body: Readable };
 
-export type NewObject = Omit<PutObjectCommandInput, 'Bucket' | 'Key' | 'IfMatch' | 'IfNoneMatch'>;
+type NewObject = Omit<PutObjectCommandInput, 'Bucket' | 'Key' | 'IfMatch' | 'IfNoneMatch'>;
 
-export type PutOptions = {
+type PutOptions = {
   /** The entity tag, without quotes, of what is replaced; default: only where there is nothing yet. */
   readonly instead?: string | undefined;
   readonly signal: AbortSignal;

@@ -3,7 +3,7 @@ import { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { S3Place } from './place.ts';
 import { followBucketRegion } from './region.ts';
 
-export type S3Timeouts = {
+type S3Timeouts = {
   /** From asking for a connection to having one. */
   readonly connectMs: number;
   /** From sending a request, connecting included, to the headers of the reply. */

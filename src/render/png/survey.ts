@@ -58,7 +58,7 @@ function isLevelOfGrey(colour: number): boolean {
 }
 
 /** Of the pixel that begins there: red, green, blue and alpha, from the lowest byte up. */
-export function colourAt({ data, channels }: Pixels, at: number): number {
+function colourAt({ data, channels }: Pixels, at: number): number {
   const alpha = channels % 2 === 0 ? (data[at + channels - 1] ?? 0) : 255;
   if (alpha === 0) return 0;
   const red = data[at] ?? 0;

@@ -127,6 +127,7 @@ const TABLE: readonly Row[] = [
   ['a wrong length', 'originals_bad_reply', { kind: 'overpromise', extra: 9 }, /ended before/],
   ['a wrong checksum', 'originals_bad_reply', { kind: 'corrupt' }, /the checksum/],
   ['garbage for XML', 'originals_bad_reply', reply(400, '<Error><Code>SDK-TEXT</'), /endpoint=/],
+  ['"unchanged" unasked', 'originals_bad_reply', reply(304), /what was not asked/],
   ['a page for an object', 'originals_bad_reply', reply(200, '<html>SDK-TEXT</html>'), /no ETag/],
 ];
 

@@ -25,6 +25,9 @@ export function createS3Store(settings: S3OriginalsSettings): OriginalStore {
       // GetObject without a key would be a listing of the bucket.
       if (key === '') return undefined;
       const found = await bucket.get(key, { signal, ifNoneMatch });
+      if (found === 'unchanged' && ifNoneMatch === undefined) {
+        throw bucket.notS3(key, 'a status for what was not asked');
+      }
       if (found === undefined || found === 'unchanged') return found;
 
       const { body, ETag: rawTag, LastModified: lastModified, ContentLength: length } = found;

@@ -11,9 +11,12 @@ type FindingParts = {
   readonly renderer: Pick<Renderer, 'reserve'>;
 };
 
-type FindingOptions = {
-  /** The entity tag of the original that a copy was made from, if there is a copy. */
-  readonly knownTag: string | undefined;
+/** A picture that was made from the original with this entity tag. */
+type MadeFrom = { readonly originalTag: string };
+
+type FindingOptions<Copy extends MadeFrom> = {
+  /** A picture there is already, if there is one: the original is read only when it is another. */
+  readonly copy: Copy | undefined;
   /** In whose turn a read waits, and a render would. */
   readonly turn: Turn;
   readonly dueAt: number;
@@ -23,29 +26,29 @@ type FindingOptions = {
   readonly patienceMs?: number;
 };
 
-/** How long a shared variant may take to be verified. */
+/** How long it may take to verify a copy that could be shown at once. */
 const VERIFIED_WITHIN_MS = 4000;
-/** What one store may take of that: many times what S3 needs, and another one still gets its turn. */
+/** The part of it that one store may take: many times what S3 needs, and leaves another one its turn. */
 const STORE_SHARE = 1 / 2;
 
-export type FoundOriginal =
+export type FoundOriginal<Copy> =
   | { readonly kind: 'read'; readonly original: Original }
-  /** The copy still holds. */
-  | { readonly kind: 'unchanged' }
+  /** The copy was made from the original as it is now. */
+  | { readonly kind: 'unchanged'; readonly copy: Copy }
   | { readonly kind: 'moved'; readonly id: string }
-  /** By the locator, that is. */
+  /** The locator knows of none. */
   | { readonly kind: 'missing' };
 
 /**
- * The original of an avatar, or that there is no need for it.
+ * Finds the original of an avatar, and reads it unless it is the one that the copy was made from.
  * @throws AvatarError `avatar_missing`, when it is not where the locator says; what the parts throw
  */
-export async function findOriginal(
+export async function findOriginal<Copy extends MadeFrom>(
   parts: FindingParts,
   request: AvatarRequest,
-  options: FindingOptions,
-): Promise<FoundOriginal> {
-  const { knownTag, stages, signal } = options;
+  options: FindingOptions<Copy>,
+): Promise<FoundOriginal<Copy>> {
+  const { copy, stages, signal } = options;
   stages.begin('locate');
   const whereabouts = await parts.locator.locate(request, signal);
   if (whereabouts.kind !== 'at') return whereabouts;
@@ -53,28 +56,31 @@ export async function findOriginal(
   stages.begin('read');
   const original = await read(parts, whereabouts.keys, options);
   if (original === undefined) throw new AvatarError('avatar_missing');
-  if (original === 'unchanged') return { kind: 'unchanged' };
+  if (original === 'unchanged') {
+    if (copy !== undefined) return { kind: 'unchanged', copy };
+    throw new AvatarError('internal', { detail: 'unchanged, though there is no copy' });
+  }
   // A conditional read that met a whole one under way has got it all.
-  if (original.etag === knownTag) {
+  if (original.etag === copy?.originalTag) {
     original.release?.();
     original.done?.();
-    return { kind: 'unchanged' };
+    return { kind: 'unchanged', copy };
   }
   const lastModified = whereabouts.lastModified ?? original.lastModified;
   return { kind: 'read', original: { ...original, lastModified } };
 }
 
 /**
- * Whether the copy in hand still holds. With it in hand, a store or a database that hangs is not waited
- * for to the end. Throws as `findOriginal` does.
+ * As `findOriginal`, for a copy that could be shown at once: a store or a database that hangs is not
+ * waited for to the end.
  * @param deadlineMs of the whole miss
  */
-export async function verifyCopy(
+export async function verifyCopy<Copy extends MadeFrom>(
   parts: FindingParts,
   request: AvatarRequest,
-  options: FindingOptions & { readonly knownTag: string },
+  options: FindingOptions<Copy>,
   deadlineMs: number,
-): Promise<FoundOriginal> {
+): Promise<FoundOriginal<Copy>> {
   const withinMs = Math.min(VERIFIED_WITHIN_MS, deadlineMs / 2);
   const detail = `not verified within ${withinMs} ms: the database, the stores or the wait for one of AVATAR_FETCHES took too long`;
   using verifying = new Deadline(withinMs, options.signal, detail);
@@ -85,9 +91,9 @@ export async function verifyCopy(
 async function read(
   { originals, renderer }: FindingParts,
   keys: readonly string[],
-  { knownTag, turn, dueAt, signal, patienceMs }: FindingOptions,
+  { copy, turn, dueAt, signal, patienceMs }: FindingOptions<MadeFrom>,
 ): Promise<Found> {
-  // Where there is a copy there may be nothing to render: those only take turns at the reads.
-  using _place = knownTag === undefined ? renderer.reserve(turn, dueAt) : undefined;
-  return await originals.read(keys, { turn, signal, ifNoneMatch: knownTag, patienceMs });
+  // With a copy there may be nothing to render: no place in the queue for that is kept.
+  using _place = copy === undefined ? renderer.reserve(turn, dueAt) : undefined;
+  return await originals.read(keys, { turn, signal, ifNoneMatch: copy?.originalTag, patienceMs });
 }

@@ -1,16 +1,18 @@
 /**
- * The way of a variant that is not in memory, from top to bottom: copies there may be of it, with who
- * asks or in the shared store; the original, which tells whether they hold; a render where none does.
+ * How a variant that is not in memory is answered, from top to bottom. There may be a copy of it, held by
+ * the client or in the shared store; the original tells whether that is still good; where there is none
+ * that is, the original is rendered.
  */
 import { AvatarError } from '../errors.ts';
 import type { Turn } from '../flow/fair-queue.ts';
+import { once } from '../flow/once.ts';
 import type { AskedFormat } from '../vocabulary/formats.ts';
 import type { AvatarRequest } from '../vocabulary/request.ts';
 import type { Answer } from './answer.ts';
 import { findOriginal, type FoundOriginal, verifyCopy } from './find-original.ts';
 import { makeVariant, type VariantParts } from './make-variant.ts';
-import type { Locator, Original, Originals, Variant, VariantCache } from './ports.ts';
-import type { SharedCopies, SharedCopy } from './shared-copies.ts';
+import type { Locator, Original, Originals, VariantCache } from './ports.ts';
+import type { SharedCopies, SharedCopy, UsableCopy } from './shared-copies.ts';
 import type { Stages } from './stages.ts';
 import { avatarKey, type HeldCopy, type ProfileVersions } from './variant.ts';
 import type { Verdicts } from './verdicts.ts';
@@ -19,7 +21,7 @@ export type MissParts = VariantParts & {
   readonly locator: Locator;
   readonly originals: Originals;
   readonly variants: VariantCache;
-  /** What all instances share, where they do. */
+  /** The store that all instances share, where there is one. */
   readonly shared: SharedCopies | undefined;
 };
 
@@ -29,18 +31,18 @@ export type MissRules = {
   readonly deadlineMs: number;
 };
 
-/** A variant that is not in memory. */
-export type Wanted = {
-  /** Of the first who asks for it. */
+/** A variant that is asked for and not in memory. */
+export type UncachedVariant = {
+  /** The turn of whoever asks for it first. */
   readonly turn: Turn;
   readonly request: AvatarRequest;
   readonly format: AskedFormat;
   readonly key: string;
 };
 
-/** The way of a variant to those who wait for it. */
-export type Miss = Wanted & {
-  /** The copy that they have themselves. */
+/** One piece of work for such a variant, and what is known of those who wait for it. */
+export type Miss = UncachedVariant & {
+  /** The copy to verify, which all of them hold; undefined: they need the variant itself. */
   readonly held: HeldCopy | undefined;
   readonly stages: Stages;
   /** On the clock of `performance.now()`. */
@@ -49,11 +51,17 @@ export type Miss = Wanted & {
   readonly signal: AbortSignal;
 };
 
+type ClientCopy = HeldCopy & { readonly from: 'client' };
+type StoreCopy = UsableCopy & { readonly from: 'store' };
+
+/** A picture made earlier, good for as long as the original is the one that it was made from. */
+type Copy = ClientCopy | StoreCopy;
+
 /** How long "missing" and "damaged" hold for an avatar before its original is read again. */
 const AVATAR_REFUSED_MS = 60_000;
-/** How long one that could not be verified is shown before that is tried again. */
+/** How long a copy that could not be verified is shown before that is tried again. */
 const UNVERIFIED_FOR_MS = 30_000;
-/** How long the verdict on one original's bytes holds: it is never decoded again in that time. */
+/** How long the verdict on an original's bytes stands: they are not decoded again in that time. */
 const ORIGINAL_REFUSED_MS = 600_000;
 /** How long a still is shown for an animation that there was no time for. */
 const PROVISIONAL_FOR_MS = 600_000;
@@ -63,7 +71,7 @@ export class Misses {
   readonly #rules: MissRules;
   readonly #verdicts: Verdicts;
 
-  /** @param verdicts what is found to be missing or damaged is remembered there */
+  /** @param verdicts remembers what is found to be missing or damaged */
   constructor(parts: MissParts, rules: MissRules, verdicts: Verdicts) {
     this.#parts = parts;
     this.#rules = rules;
@@ -72,30 +80,31 @@ export class Misses {
 
   /** @throws AvatarError */
   async answer(miss: Miss): Promise<Answer> {
-    // Who holds a copy needs none of ours, unless theirs turns out to be outdated.
-    const shared = miss.held === undefined ? await this.#findShared(miss) : undefined;
-    let found: FoundOriginal;
+    const shared = once(() => this.#findShared(miss));
+    // The store is not asked while the client's own copy may do.
+    const copy = miss.held === undefined ? fromStore(await shared()) : fromClient(miss.held);
+    let found: FoundOriginal<Copy>;
     try {
-      found = await this.#findOriginal(miss, shared);
-    } catch (error) {
+      found = await this.#findOriginal(miss, copy);
+    } catch (thrown) {
+      const error = AvatarError.from(thrown);
       this.#verdicts.remember(avatarKey(miss.request), error, AVATAR_REFUSED_MS);
-      return await this.#answerUnverified(AvatarError.from(error), miss, shared);
+      if (error.isVerdict || miss.signal.aborted) throw error;
+      return this.#answerUnverified(await shared(), miss, error);
     }
     switch (found.kind) {
       case 'unchanged':
-        return shared?.kind === 'usable'
-          ? this.#answerShared(shared.variant, miss)
-          : { kind: 'unchanged', etag: miss.held?.tag ?? '' };
+        return this.#answerCopy(found.copy, miss);
       case 'read':
         try {
-          return await this.#answerRead(found.original, miss, shared);
+          return await this.#answerRead(found.original, miss, await shared());
         } finally {
           found.original.done?.();
         }
       case 'moved':
         return { kind: 'elsewhere', request: { ...miss.request, id: found.id }, because: 'upload' };
       case 'missing':
-        // Not remembered here: whom the locator asks, and how often, is its own affair.
+        // The locator says so, and decides by itself how often it asks again: not remembered here.
         throw new AvatarError('avatar_missing');
     }
   }
@@ -106,58 +115,52 @@ export class Misses {
     return await this.#parts.shared.find(miss, miss.signal);
   }
 
-  async #findOriginal(miss: Miss, shared: SharedCopy | undefined): Promise<FoundOriginal> {
-    if (shared?.kind === 'usable') {
-      const copy = { ...miss, knownTag: shared.originalTag };
-      return await verifyCopy(this.#parts, miss.request, copy, this.#rules.deadlineMs);
-    }
-    const knownTag = miss.held?.originalTag;
-    return await findOriginal(this.#parts, miss.request, { ...miss, knownTag });
+  async #findOriginal(miss: Miss, copy: Copy | undefined): Promise<FoundOriginal<Copy>> {
+    return copy?.from === 'store'
+      ? await verifyCopy(this.#parts, miss.request, { ...miss, copy }, this.#rules.deadlineMs)
+      : await findOriginal(this.#parts, miss.request, { ...miss, copy });
   }
 
-  /** The original cannot be asked for: a picture that was made of it is shown nevertheless. */
-  async #answerUnverified(
-    trouble: AvatarError,
-    miss: Miss,
-    shared: SharedCopy | undefined,
-  ): Promise<Answer> {
-    if (trouble.isVerdict || miss.signal.aborted) throw trouble;
-    const copy = miss.held === undefined ? shared : await this.#findShared(miss);
-    if (copy?.kind !== 'usable') throw trouble;
-    return this.#answerShared(copy.variant, miss, trouble);
+  /** The copy is good: the original is the one that it was made from. */
+  #answerCopy(copy: Copy, { key }: Miss): Answer {
+    if (copy.from === 'client') return { kind: 'unchanged', etag: copy.tag };
+    const { variant } = copy;
+    this.#parts.shared?.used('hit');
+    this.#parts.variants.set(key, variant);
+    return { kind: 'variant', variant, key, source: 'shared' };
   }
 
-  #answerShared(variant: Variant, { key }: Miss, trouble?: AvatarError): Answer {
-    const isVerified = trouble === undefined;
-    this.#parts.shared?.used(isVerified ? 'hit' : 'unverified');
-    this.#parts.variants.set(key, variant, isVerified ? undefined : UNVERIFIED_FOR_MS);
-    const answer = { kind: 'variant', variant, key, source: 'shared' } as const;
-    return isVerified ? answer : { ...answer, trouble };
+  /** Nobody can tell whether the store's copy is still good: it is shown nevertheless. */
+  #answerUnverified(shared: SharedCopy | undefined, { key }: Miss, trouble: AvatarError): Answer {
+    const copy = fromStore(shared);
+    if (copy === undefined) throw trouble;
+    const { variant } = copy;
+    this.#parts.shared?.used('unverified');
+    this.#parts.variants.set(key, variant, UNVERIFIED_FOR_MS);
+    return { kind: 'variant', variant, key, source: 'shared', trouble };
   }
 
-  /** The original is another than that of the copy in hand, or there was none. */
+  /** There was no copy, or it was made from another original than this. */
   async #answerRead(
     original: Original,
     miss: Miss,
     shared: SharedCopy | undefined,
   ): Promise<Answer> {
-    // Whoever has noticed before that the held one is outdated has rendered it.
-    const copy = miss.held === undefined ? shared : await this.#findShared(miss);
-    if (copy?.kind === 'usable') {
-      if (copy.originalTag === original.etag) {
-        original.release?.();
-        return this.#answerShared(copy.variant, miss);
-      }
-      this.#parts.shared?.used('stale');
+    const copy = fromStore(shared);
+    // Only the client's copy was outdated: the store's was made after the original had changed.
+    if (copy?.originalTag === original.etag) {
+      original.release?.();
+      return this.#answerCopy(copy, miss);
     }
-    return await this.#answerRendered(original, miss, copy);
+    if (copy !== undefined) this.#parts.shared?.used('stale');
+    return await this.#answerRendered(original, miss, shared);
   }
 
-  /** @param outdated the shared copy that the new one takes the place of */
+  /** @param shared the store's copy, which the new variant takes the place of */
   async #answerRendered(
     original: Original,
     miss: Miss,
-    outdated: SharedCopy | undefined,
+    shared: SharedCopy | undefined,
   ): Promise<Answer> {
     const { key, request } = miss;
     try {
@@ -169,7 +172,7 @@ export class Misses {
         this.#parts.variants.set(key, variant, PROVISIONAL_FOR_MS);
       } else {
         this.#parts.variants.set(key, variant);
-        this.#parts.shared?.keep(miss, variant, outdated);
+        this.#parts.shared?.keep(miss, variant, shared);
       }
       return { kind: 'variant', variant, key, source: 'rendered' };
     } catch (error) {
@@ -177,4 +180,12 @@ export class Misses {
       throw error;
     }
   }
+}
+
+function fromClient(held: HeldCopy): ClientCopy {
+  return { ...held, from: 'client' };
+}
+
+function fromStore(shared: SharedCopy | undefined): StoreCopy | undefined {
+  return shared?.kind === 'usable' ? { ...shared, from: 'store' } : undefined;
 }

@@ -12,7 +12,7 @@ import type { AvatarRequest, NobodysRequest } from '../vocabulary/request.ts';
 import type { Answer, Caller } from './answer.ts';
 import { askedFormat } from './format-choice.ts';
 import type { Letters } from './letters.ts';
-import { Misses, type MissParts, type MissRules, type Wanted } from './misses.ts';
+import { Misses, type MissParts, type MissRules, type UncachedVariant } from './misses.ts';
 import type { Sizes } from './ports.ts';
 import { chooseSize, type SizePolicy } from './sizes.ts';
 import { Stages, type WorkObserver } from './stages.ts';
@@ -99,35 +99,36 @@ export class Pipeline {
     return new Deadline(dueAt - performance.now(), caller.departure(), detail);
   }
 
-  async #answerMiss(wanted: Wanted, caller: Caller, dueAt: number): Promise<Answer> {
-    const { request, format, key } = wanted;
+  async #answerMiss(variant: UncachedVariant, caller: Caller, dueAt: number): Promise<Answer> {
+    const { request, format, key } = variant;
     const { profiles } = this.#rules;
     const held = heldCopy(caller.tags, request.size, format, profiles);
-    // "Unchanged" is no answer for those who hold nothing, so they do not share its flight; but one
-    // who holds a copy gladly joins a flight that brings the whole variant.
+    // "Unchanged" is no answer for a client that holds nothing, so it never shares that flight; but a
+    // client that holds a copy gladly joins a flight that brings the whole variant.
     const toVerify = this.#flights.has(key) ? undefined : held;
     // No part of a key has a line break, so that nobody can spell the name of another's flight.
     const flight = toVerify === undefined ? key : `${key}\n${toVerify.tag}`;
 
     using deadline = this.#deadline(caller, dueAt);
     const { result, joined } = await this.#flights.run(flight, deadline.signal, (signal) =>
-      this.#make(wanted, toVerify, caller, signal),
+      this.#make(variant, toVerify, caller, signal),
     );
     if (joined) this.#parts.observer.joined('variant');
     return joined && result.kind === 'variant' ? { ...result, source: 'joined' } : result;
   }
 
   async #make(
-    wanted: Wanted,
+    variant: UncachedVariant,
     held: HeldCopy | undefined,
     caller: Caller,
     signal: AbortSignal,
   ): Promise<Answer> {
     const stages = new Stages();
     caller.watch?.(stages);
+    // A flight has a deadline of its own: who joins it later may have more time than its first.
     const dueAt = stages.startedAt + this.#rules.deadlineMs;
     try {
-      return await this.#misses.answer({ ...wanted, held, stages, dueAt, signal });
+      return await this.#misses.answer({ ...variant, held, stages, dueAt, signal });
     } finally {
       stages.finish();
       this.#parts.observer.worked(stages);

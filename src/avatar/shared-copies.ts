@@ -8,15 +8,16 @@ import { heldCopy, isOfLaterProfile, type ProfileVersions } from './variant.ts';
 /** Which variant a request asks for. */
 export type AskedVariant = { readonly request: AvatarRequest; readonly format: AskedFormat };
 
+/** A copy that is what this instance would render, if the original still has this tag. */
+export type UsableCopy<Copy = Variant> = {
+  readonly variant: Copy;
+  readonly originalTag: string;
+  readonly version: string;
+};
+
 /** What a copy in the shared store, with its bytes or without, is worth to this instance. */
 export type Judgement<Copy> =
-  /** As it would render it, if the original is still the one with this tag. */
-  | {
-      readonly kind: 'usable';
-      readonly variant: Copy;
-      readonly originalTag: string;
-      readonly version: string;
-    }
+  | (UsableCopy<Copy> & { readonly kind: 'usable' })
   /** Damaged, or made with other settings. */
   | { readonly kind: 'stale'; readonly version: string }
   /** Made by a later version of this service, as there is while one is rolled out. */

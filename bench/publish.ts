@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { createInspector } from '../src/inspect/inspect.ts';
-import { sharedSquare } from '../src/render/shared-decode.ts';
+import { intermediateSquare } from '../src/render/intermediate-square.ts';
 import { type BenchContext, runAlone } from './support/bench.ts';
 import { endedChildrenCpuSeconds } from './support/cpu.ts';
 import { type Done, type LoopWork, type SharpLoop, startSharpLoop } from './support/misses.ts';
@@ -112,7 +112,7 @@ async function gather(
 /** Sizes that the service makes from one decode are one piece of work. */
 function workOf({ file, bytes }: Picture): LoopWork[] {
   const original = createInspector({ maxPixels: 50e6 }).inspect(bytes);
-  const groups = Map.groupBy(SIZES, (size) => sharedSquare(original, size));
+  const groups = Map.groupBy(SIZES, (size) => intermediateSquare(original, size));
   return [...groups].flatMap(([square, sizes]): LoopWork[] => {
     if (square === undefined) return sizes.map((size) => ({ file, size, format: 'png' }));
     const [size = 0, ...also] = sizes;

@@ -9,7 +9,7 @@ import { createInspector } from '../src/inspect/inspect.ts';
 import { encode, fromPixels, readPixels } from '../src/render/encode.ts';
 import { type Survey, survey } from '../src/render/png/survey.ts';
 import { avifProfile, isDrawing, jpegProfile } from '../src/render/profiles.ts';
-import { sharedSquare } from '../src/render/shared-decode.ts';
+import { intermediateSquare } from '../src/render/intermediate-square.ts';
 import { pictureOf } from '../src/render/transform.ts';
 import type { Format } from '../src/vocabulary/formats.ts';
 import { type BenchContext, isQuick, runBench } from './support/bench.ts';
@@ -158,7 +158,7 @@ async function tryAll(
 
 async function encodeAll(file: Buffer, size: number): Promise<Encoded[]> {
   const original = inspector.inspect(file);
-  const square = sharedSquare(original, size);
+  const square = intermediateSquare(original, size);
   const pixels = await readPixels(await pictureOf(original.bytes, { size, square }));
   const facts = survey(pixels);
   const encoded: Encoded[] = [];

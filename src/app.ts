@@ -21,7 +21,7 @@ import { buildServer } from './http/server.ts';
 import { createInspector } from './inspect/inspect.ts';
 import { identify } from './inspect/magic.ts';
 import { recentBytesBeside } from './originals/recent.ts';
-import { SharedOriginals } from './originals/shared.ts';
+import { CoalescedOriginals } from './originals/coalesced.ts';
 import type { OriginalStore } from './originals/store.ts';
 import type { RendererEvents } from './render/crew.ts';
 import type { RenderPool } from './render/pool.ts';
@@ -188,7 +188,7 @@ async function openOriginals(
   config: Config,
   logger: Logger,
   metrics: Metrics,
-): Promise<SharedOriginals> {
+): Promise<CoalescedOriginals> {
   const { originals, fetches: slots } = config;
   const onRegionLearned = (bucket: string, region: string): void => {
     const cure = `say region=${region} in AVATAR_ORIGINALS`;
@@ -196,7 +196,7 @@ async function openOriginals(
   };
   const opened = await openStores(originals, config, { onRegionLearned });
   const stores = config.hedges ? await hedge(opened, metrics) : opened;
-  return new SharedOriginals(stores, {
+  return new CoalescedOriginals(stores, {
     slots,
     heldBytes: HELD_ORIGINALS_BYTES,
     recentBytes: recentBytesBeside(config.memoryBytes),

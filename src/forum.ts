@@ -5,7 +5,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { AddressGrammar, Locator, Sizes, Vectors } from './avatar/ports.ts';
 import type { Config } from './config/load.ts';
-import type { LookUpResult, SharedKeyRules } from './discourse/locator.ts';
+import type { LookUpResult, CommonKeyRules } from './discourse/locator.ts';
 import type { FaultCode } from './errors.ts';
 import { PLAIN_STYLE, type ReplyStyle } from './http/headers.ts';
 import { NO_VECTORS } from './inspect/svg.ts';
@@ -81,7 +81,7 @@ function openPlain({ hosts, sizes, unlistedSize, keepsMotion }: Config, locator:
 export function discourseKeyRules(
   { originals }: Pick<Config, 'originals'>,
   localPrefix: string,
-): SharedKeyRules {
+): CommonKeyRules {
   const buckets = originals.filter((address) => address.kind === 's3');
   return {
     localPrefix,

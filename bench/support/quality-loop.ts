@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { createInspector } from '../../src/inspect/inspect.ts';
-import { sharedSquare } from '../../src/render/shared-decode.ts';
+import { intermediateSquare } from '../../src/render/intermediate-square.ts';
 import { lockDecoders, pictureOf, transformAll } from '../../src/render/transform.ts';
 import type { Format } from '../../src/vocabulary/formats.ts';
 
@@ -42,7 +42,7 @@ for await (const line of createInterface({ input: process.stdin })) {
 
 async function make(bytes: Buffer, { size, format }: QualityJob): Promise<Buffer> {
   const original = inspector.inspect(bytes);
-  const square = sharedSquare(original, size);
+  const square = intermediateSquare(original, size);
   if (format === 'plain') {
     const picture = await pictureOf(original.bytes, { size, square });
     return await picture.png({ compressionLevel: 6, adaptiveFiltering: false }).toBuffer();

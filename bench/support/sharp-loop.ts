@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { createInspector } from '../../src/inspect/inspect.ts';
-import { sharedSquare } from '../../src/render/shared-decode.ts';
+import { intermediateSquare } from '../../src/render/intermediate-square.ts';
 import { lockDecoders, transform, transformAll } from '../../src/render/transform.ts';
 import type { LoopWork } from './misses.ts';
 
@@ -28,7 +28,7 @@ async function oneAfterTheOther(jobs: LoopWork[]): Promise<void> {
   for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) {
     const original = originals.get(job.file);
     if (original === undefined) throw new Error(`${job.file} was not read`);
-    const square = job.isSeparate ? undefined : sharedSquare(original, job.size);
+    const square = job.isSeparate ? undefined : intermediateSquare(original, job.size);
     if (square === undefined) await transform(original.bytes, job);
     else {
       const sizes = [job.size, ...(job.also ?? [])];

@@ -13,10 +13,10 @@ import { parseVersion } from './version.ts';
 type DirectoryLimits = Omit<DirectoryOptions, 'site' | 'database'>;
 
 /** What of the rules is the same for all sites. */
-export type SharedKeyRules = Pick<KeyRules, 'localPrefix' | 'storePrefixes' | 'buckets'>;
+export type CommonKeyRules = Pick<KeyRules, 'localPrefix' | 'storePrefixes' | 'buckets'>;
 
 export type DiscourseLocatorOptions = DirectoryLimits &
-  SharedKeyRules & {
+  CommonKeyRules & {
     readonly sites: Sites;
     /** How long an avatar found is believed to be the user's. */
     readonly positiveMs: number;
@@ -130,7 +130,7 @@ export function createDiscourseLocator(options: DiscourseLocatorOptions): Discou
 
 export function openSite(
   site: Site,
-  options: DirectoryLimits & SharedKeyRules & { readonly sites: Sites },
+  options: DirectoryLimits & CommonKeyRules & { readonly sites: Sites },
 ): OpenSite {
   const { localPrefix, storePrefixes, buckets } = options;
   const { name, database, keyPrefix } = site;

@@ -1,14 +1,14 @@
 /** Every avatar of a forum's users as of now, by its database, page by page. */
 import { AvatarError } from '../errors.ts';
 import type { CurrentAvatar, Selection, Step, Walk } from '../locator/walk.ts';
-import { openSite, type OpenSite, type SharedKeyRules } from './locator.ts';
+import { openSite, type OpenSite, type CommonKeyRules } from './locator.ts';
 import type { Sites } from './sites.ts';
 import { COUNT_OF_CURRENT_AVATARS, CURRENT_AVATARS, type Row } from './statements.ts';
 import { keysOfUpload } from './upload-url.ts';
 import { canonicalUser } from './username.ts';
 import { formatVersion } from './version.ts';
 
-export type DiscourseWalkOptions = SharedKeyRules & {
+export type DiscourseWalkOptions = CommonKeyRules & {
   readonly sites: Sites;
   readonly selection: Selection;
   /** That of avatars whose site has none of its own. */

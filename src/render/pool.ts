@@ -7,7 +7,7 @@ import { type Format, isMoving } from '../vocabulary/formats.ts';
 import { type Batch, Batches, encodedPixels } from './batches.ts';
 import { Crew, type RendererEvents } from './crew.ts';
 import type { VariantOrder } from './protocol.ts';
-import { sharedSquare } from './shared-decode.ts';
+import { intermediateSquare } from './intermediate-square.ts';
 
 export type PoolSettings = {
   /** Renderers, and so pictures in flight. */
@@ -82,9 +82,9 @@ export class RenderPool implements Renderer {
     signal.throwIfAborted();
     const { original, size, format, identity } = job;
     this.#crew.check(identity);
-    const square = isMoving(format) ? undefined : sharedSquare(original, size);
-    const isShared = square !== undefined || (this.#inSets && !isMoving(format));
-    if (!isShared || this.#crew.suspects(identity)) {
+    const square = isMoving(format) ? undefined : intermediateSquare(original, size);
+    const isBatched = square !== undefined || (this.#inSets && !isMoving(format));
+    if (!isBatched || this.#crew.suspects(identity)) {
       const begin = (): void => job.onTurn?.();
       const alone = { orders: [{ size, format }], dueAt: job.dueAt, signal, begin };
       const [variant] = await this.#renderPicture(job, alone, square);

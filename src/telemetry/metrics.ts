@@ -35,7 +35,7 @@ type Limits = {
 };
 
 /** Work that several may share. */
-type SharedWork = 'variant' | 'letter' | 'original';
+type CoalescedWork = 'variant' | 'letter' | 'original';
 
 export class Metrics implements WorkObserver {
   readonly registry = new Registry();
@@ -139,7 +139,7 @@ export class Metrics implements WorkObserver {
     this.#cacheMisses.inc();
   }
 
-  joined(work: SharedWork): void {
+  joined(work: CoalescedWork): void {
     this.#coalesced.inc({ work });
   }
 

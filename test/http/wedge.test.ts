@@ -3,7 +3,7 @@ import { ChildProcess } from 'node:child_process';
 import Fastify from 'fastify';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { healthRoutes } from '../../src/http/health.ts';
-import { SharedOriginals } from '../../src/originals/shared.ts';
+import { CoalescedOriginals } from '../../src/originals/coalesced.ts';
 import type { OriginalStore } from '../../src/originals/store.ts';
 import { Liveness } from '../../src/telemetry/liveness.ts';
 import { OriginalsReadiness } from '../../src/telemetry/readiness.ts';
@@ -62,7 +62,7 @@ describe('a store that never answers and heeds no signal', () => {
     };
     const events = new Recording();
     const settings = { slots: 1, heldBytes: 1000, recentBytes: 1000, patienceMs: 50, events };
-    const originals = new SharedOriginals([store], settings);
+    const originals = new CoalescedOriginals([store], settings);
     const server = Fastify();
     await server.register(healthRoutes, {
       readiness: new OriginalsReadiness(store),

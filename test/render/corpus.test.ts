@@ -4,7 +4,7 @@
  */
 import sharp, { type Sharp } from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { sharedSquare } from '../../src/render/shared-decode.ts';
+import { intermediateSquare } from '../../src/render/intermediate-square.ts';
 import { lockDecoders, transformAll } from '../../src/render/transform.ts';
 import { inspector } from '../inspect/support.ts';
 import { type BrowserDecoder, startBrowserDecoder } from '../support/browser-decoder.ts';
@@ -132,7 +132,7 @@ async function render({ bytes }: Case, index: number): Promise<Variant[]> {
     { size, format: LOSSY[(index + at) % LOSSY.length] ?? 'jpg' },
   ]);
   // As the pool has them: all that can be made from one square together.
-  const squares = Map.groupBy(orders, ({ size }) => sharedSquare(original, size));
+  const squares = Map.groupBy(orders, ({ size }) => intermediateSquare(original, size));
   const made = [...squares].map(async ([square, variants]) => {
     const encoded = await transformAll(original.bytes, { variants, square });
     return variants.map((order, at) => ({ ...order, bytes: encoded[at] ?? Buffer.alloc(0) }));

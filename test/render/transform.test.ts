@@ -3,7 +3,7 @@ import sharp, { type Sharp } from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { drawLetter } from '../../src/letters/draw.ts';
 import { LETTERS_VERSION, PROFILE_VERSIONS } from '../../src/render/profiles.ts';
-import { sharedSquare } from '../../src/render/shared-decode.ts';
+import { intermediateSquare } from '../../src/render/intermediate-square.ts';
 import { encodeLetter, lockDecoders, transform, transformAll } from '../../src/render/transform.ts';
 import { FORMATS, isFormat, isMoving } from '../../src/vocabulary/formats.ts';
 import { animation, watch } from '../support/animations.ts';
@@ -70,7 +70,7 @@ describe('a variant', () => {
         .png()
         .toBuffer();
       const order = { size: 1000, format: 'png' } as const;
-      const square = sharedSquare({ width: 1010, height: 10, format: 'png' }, 1000);
+      const square = intermediateSquare({ width: 1010, height: 10, format: 'png' }, 1000);
       const [variant] = await transformAll(turned, { variants: [order], square });
       const picture = await lookAt(variant ?? Buffer.alloc(0));
       expect(picture).toMatchObject({ width: 1000, height: 1000 });

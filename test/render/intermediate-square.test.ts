@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { sharedSquare } from '../../src/render/shared-decode.ts';
+import { intermediateSquare } from '../../src/render/intermediate-square.ts';
 import { transformAll } from '../../src/render/transform.ts';
 import { card, distanceFromCard, lookAt } from '../support/cards.ts';
 
@@ -14,26 +14,28 @@ describe('the square several sizes are made from', () => {
     [251, 600],
     [360, 600],
   ])('is, for %i pixels of a large JPEG, %i', (size, square) => {
-    expect(sharedSquare(photo, size)).toBe(square);
+    expect(intermediateSquare(photo, size)).toBe(square);
   });
 
   it('is the same for all sizes where the original is decoded in full for each', () => {
-    const squares = [24, 144, 360].map((size) => sharedSquare({ ...photo, format: 'png' }, size));
+    const squares = [24, 144, 360].map((size) =>
+      intermediateSquare({ ...photo, format: 'png' }, size),
+    );
     expect(squares).toEqual([480, 480, 480]);
   });
 
   it('is none for sizes near its own', () => {
-    expect(sharedSquare(photo, 361)).toBeUndefined();
+    expect(intermediateSquare(photo, 361)).toBeUndefined();
   });
 
   it('is, for an original smaller than what is asked for, the largest in it', () => {
     const small = { width: 90, height: 60, format: 'jpeg' } as const;
-    expect(sharedSquare(small, 61)).toBe(60);
-    expect(sharedSquare(small, 60)).toBeUndefined();
+    expect(intermediateSquare(small, 61)).toBe(60);
+    expect(intermediateSquare(small, 60)).toBeUndefined();
   });
 
   it('is none where a side of the original is not large', () => {
-    expect(sharedSquare({ ...photo, width: 9000, height: 1439 }, 48)).toBeUndefined();
+    expect(intermediateSquare({ ...photo, width: 9000, height: 1439 }, 48)).toBeUndefined();
   });
 
   it.each([
@@ -47,7 +49,7 @@ describe('the square several sizes are made from', () => {
   ])('is cut in the middle of %i by %i pixels, as near as %f', async (width, height, share) => {
     const original = await halves(width, height);
     for (const size of [24, 144, 180, 240]) {
-      const square = sharedSquare({ width, height, format: 'jpeg' }, size);
+      const square = intermediateSquare({ width, height, format: 'jpeg' }, size);
       const order = { size, format: 'png' } as const;
       const [variant] = await transformAll(original, { variants: [order], square });
       const { channels } = await sharp(variant).stats();
@@ -86,7 +88,7 @@ describe('sizes made from one decode', () => {
       .toBuffer();
     for (const size of [24, 48, 96, 144, 240, 288, 360]) {
       const order = { size, format: 'png' } as const;
-      const square = sharedSquare(original, size);
+      const square = intermediateSquare(original, size);
       const [variant] = await transformAll(photo, { variants: [order], square });
       const reference = await sharp(middle).resize(size, size).png().toBuffer();
       const difference = await meanDifference(variant ?? Buffer.alloc(0), reference);

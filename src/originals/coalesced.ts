@@ -9,7 +9,7 @@ import { OrderedStores, type OrderedSettings } from './ordered.ts';
 import { RECENT_ORIGINALS, RecentOriginals } from './recent.ts';
 import type { OriginalStore } from './store.ts';
 
-export type SharedOriginalsSettings = OrderedSettings & {
+export type CoalescedOriginalsSettings = OrderedSettings & {
   /** How many reads run at once; more wait. */
   readonly slots: number;
   /** What all originals that are being read or needed may hold, in bytes. */
@@ -32,15 +32,15 @@ type Held = { readonly found: Found; readonly hold: Hold };
  * shares the read, who comes soon after gets it from memory. Limits how many reads run at once, and how
  * many bytes are held, be it by those who wait for a renderer.
  */
-export class SharedOriginals implements Originals {
+export class CoalescedOriginals implements Originals {
   readonly #stores: OrderedStores;
   readonly #slots: FairSemaphore;
   readonly #held: FairSemaphore;
   readonly #flights = new SingleFlight<Held>((error) => AvatarError.from(error).isPersonal);
   readonly #recent: RecentOriginals;
-  readonly #settings: Pick<SharedOriginalsSettings, 'onBytes' | 'onJoined'>;
+  readonly #settings: Pick<CoalescedOriginalsSettings, 'onBytes' | 'onJoined'>;
 
-  constructor(stores: readonly OriginalStore[], settings: SharedOriginalsSettings) {
+  constructor(stores: readonly OriginalStore[], settings: CoalescedOriginalsSettings) {
     this.#settings = settings;
     this.#stores = new OrderedStores(stores, settings);
     this.#slots = new FairSemaphore('reads of originals', settings.slots);
@@ -57,10 +57,10 @@ export class SharedOriginals implements Originals {
     // A conditional read gladly shares a whole one; the other way round it would get no bytes.
     const isWhole = ifNoneMatch === undefined || this.#flights.has(name);
     const flight = isWhole ? name : `${name}\n\n${ifNoneMatch}`;
-    const { result, joined, isAlone } = await this.#flights.run(flight, signal, (shared) =>
+    const { result, joined, isAlone } = await this.#flights.run(flight, signal, (flightSignal) =>
       this.#readOnce(name, keys, {
         ...options,
-        signal: shared,
+        signal: flightSignal,
         ifNoneMatch: isWhole ? undefined : ifNoneMatch,
       }),
     );

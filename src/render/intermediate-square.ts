@@ -20,7 +20,7 @@ import type { InspectedOriginal } from '../avatar/ports.ts';
 type Original = Pick<InspectedOriginal, 'width' | 'height' | 'format'>;
 
 /** Larger sizes are rare, and so are those who ask for several of them. */
-const LARGEST_SHARED = 360;
+const LARGEST_FROM_SQUARE = 360;
 /** How much larger than a size its square is: at 1.2 a quarter more is lost in likeness, at 1.5 hardly less. */
 const MARGIN = 4 / 3;
 /**
@@ -33,17 +33,17 @@ const JPEG_REDUCTIONS = [
   { reduction: 3, scale: 2 },
 ] as const;
 /** Originals of fewer pixels to a side are decoded for each size: there is little to save. */
-const LARGE = LARGEST_SHARED * MARGIN * 3;
+const LARGE = LARGEST_FROM_SQUARE * MARGIN * 3;
 /** What a square may be smaller than it could be, for its centre. */
 const TOLERANCE = 0.05;
 
 /** Edge of the square this size is made from; undefined: from the original itself. */
-export function sharedSquare(original: Original, size: number): number | undefined {
+export function intermediateSquare(original: Original, size: number): number | undefined {
   const edge = Math.min(original.width, original.height);
   if (edge < size) return edge;
-  if (edge < LARGE || size > LARGEST_SHARED) return undefined;
+  if (edge < LARGE || size > LARGEST_FROM_SQUARE) return undefined;
   // Others are decoded in full, whatever for: one square serves all sizes.
-  if (original.format !== 'jpeg') return centredEdge(original, 1, LARGEST_SHARED * MARGIN);
+  if (original.format !== 'jpeg') return centredEdge(original, 1, LARGEST_FROM_SQUARE * MARGIN);
   for (const { reduction, scale } of JPEG_REDUCTIONS) {
     const most = edge / reduction;
     if (most >= size * MARGIN) return centredEdge(original, scale, most);

@@ -5,7 +5,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Original } from '../../src/avatar/ports.ts';
 import { AvatarError } from '../../src/errors.ts';
 import { createFolderStore } from '../../src/originals/folder.ts';
-import { SharedOriginals, type SharedOriginalsSettings } from '../../src/originals/shared.ts';
+import {
+  CoalescedOriginals,
+  type CoalescedOriginalsSettings,
+} from '../../src/originals/coalesced.ts';
 import type { OriginalStore } from '../../src/originals/store.ts';
 import { moveClock } from '../support/clock.ts';
 import { Recording } from './ordered.fixture.ts';
@@ -16,7 +19,7 @@ let store: OriginalStore;
 let events: Recording;
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'shared-'));
+  directory = await mkdtemp(join(tmpdir(), 'coalesced-'));
   store = createFolderStore({ directory, maxBytes: 10_000 });
   events = new Recording();
 });
@@ -25,9 +28,9 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-function share(changes: Partial<SharedOriginalsSettings> = {}): SharedOriginals {
+function share(changes: Partial<CoalescedOriginalsSettings> = {}): CoalescedOriginals {
   const settings = { slots: 8, heldBytes: 1000, recentBytes: 0, patienceMs: 50, events };
-  return new SharedOriginals([store], { ...settings, ...changes });
+  return new CoalescedOriginals([store], { ...settings, ...changes });
 }
 
 async function put(length: number, ...keys: readonly string[]): Promise<void> {
@@ -35,7 +38,7 @@ async function put(length: number, ...keys: readonly string[]): Promise<void> {
 }
 
 /** Reads, and counts those that have been read. */
-function reader(originals: SharedOriginals): {
+function reader(originals: CoalescedOriginals): {
   readonly read: Original[];
   readonly begin: (key: string, signal?: AbortSignal) => Promise<Original>;
 } {
@@ -57,7 +60,7 @@ async function settle(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 100));
 }
 
-describe('originals that are shared', () => {
+describe('originals read once for all who want them', () => {
   it('hold no more bytes than they may, until their readers need them no more', async () => {
     await put(400, 'a', 'b', 'c', 'd', 'e');
     const { read, begin } = reader(share());
@@ -99,9 +102,9 @@ describe('originals that are shared', () => {
     again.release?.();
     expect(again.bytes).toHaveLength(0);
 
-    const shared = await Promise.all([begin('b'), begin('b')]);
-    for (const each of shared) each.release?.();
-    expect(shared.map(({ bytes }) => bytes.toString())).toEqual(['b'.repeat(400), 'b'.repeat(400)]);
+    const both = await Promise.all([begin('b'), begin('b')]);
+    for (const each of both) each.release?.();
+    expect(both.map(({ bytes }) => bytes.toString())).toEqual(['b'.repeat(400), 'b'.repeat(400)]);
   });
 
   it('are read in turns of their clients', async () => {
@@ -210,7 +213,7 @@ describe('originals that are shared', () => {
       close: () => store.close(),
     };
     const settings = { slots: 8, heldBytes: 1e6, recentBytes: 0, patienceMs: 10_000, events };
-    const originals = new SharedOriginals([slow], settings);
+    const originals = new CoalescedOriginals([slow], settings);
     const read = (key: string, client: string) =>
       originals.read([key], { signal: never, turn: { site: 'h', client, user: key } });
     // As many as may wait, and those that run.

@@ -1,6 +1,6 @@
 import { AvatarError } from '../errors.ts';
+import { Capacity, type CapacityLimits, type Work } from './capacity.ts';
 import { FairQueue, type Turn } from './fair-queue.ts';
-import { type Piece, Room, type RoomLimits } from './room.ts';
 import { ServiceTimes } from './service-times.ts';
 
 /** A first guess per class, in milliseconds; what is measured replaces it at once. */
@@ -39,7 +39,7 @@ export type Ticket = Turn & {
 /** Why work was refused: at the door, for two reasons; before its door was reached; after a wait. */
 export type ShedReason = 'queue_full' | 'would_be_late' | 'foreseen' | 'became_late';
 
-type Waiting = Piece & {
+type Waiting = Work & {
   readonly ticket: Ticket;
   readonly since: number;
   readonly turn: PromiseWithResolvers<void>;
@@ -55,7 +55,7 @@ type Called = { readonly next: Waiting; readonly passed?: Waiting };
  */
 export class Admission {
   readonly #slots: number;
-  readonly #room: Room;
+  readonly #capacity: Capacity;
   readonly #queue = new FairQueue<Waiting>();
   readonly #times = new ServiceTimes(INITIAL_SERVICE_MS, REMEMBERED_OF_CLASS, TRUST_IN_GUESS);
   /** For what is not known yet. */
@@ -66,13 +66,13 @@ export class Admission {
   readonly #arrivals = new Set<Waiting>();
   readonly #shed = { queue_full: 0, would_be_late: 0, foreseen: 0, became_late: 0 };
 
-  constructor(limits: RoomLimits) {
+  constructor(limits: CapacityLimits) {
     this.#slots = limits.slots;
-    this.#room = new Room(limits);
+    this.#capacity = new Capacity(limits);
   }
 
   get running(): number {
-    return this.#room.running;
+    return this.#capacity.running;
   }
 
   get waiting(): number {
@@ -142,7 +142,7 @@ export class Admission {
       since: performance.now(),
       turn: Promise.withResolvers(),
     };
-    if (this.#queue.size === 0 && this.#room.fits(waiting)) {
+    if (this.#queue.size === 0 && this.#capacity.fits(waiting)) {
       this.#queue.push(ticket, waiting, waiting.expectedMs);
       // Itself, and those who owe pay for this turn too.
       this.#queue.advance();
@@ -187,7 +187,7 @@ export class Admission {
 
   #leave(waiting: Waiting, tookMs: number): void {
     const { ticket, expectedMs } = waiting;
-    this.#room.leave(waiting);
+    this.#capacity.leave(waiting);
     this.#queue.charge(ticket, tookMs - expectedMs);
     this.#times.observe(ticket.costClass, tookMs);
     this.#average.observe(ALL, tookMs);
@@ -210,11 +210,11 @@ export class Admission {
 
   /** Whose turn it is; while there are not enough bytes for that one, another that needs less. */
   #next(): Called | undefined {
-    if (!this.#room.hasFreeSlot) return undefined;
+    if (!this.#capacity.hasFreeSlot) return undefined;
     const first = this.#queue.advance();
     if (first === undefined) return undefined;
-    if (this.#room.fits(first)) return { next: first };
-    const leftBytes = this.#room.bytesBeside(first);
+    if (this.#capacity.fits(first)) return { next: first };
+    const leftBytes = this.#capacity.bytesBeside(first);
     let looks = MOST_LOOKED_AT;
     for (const other of this.#queue.all()) {
       if (other.bytes <= leftBytes) return { next: other, passed: first };
@@ -225,12 +225,12 @@ export class Admission {
   }
 
   #letIn({ next, passed }: Called): void {
-    this.#room.enter(next, passed);
+    this.#capacity.enter(next, passed);
     this.#queue.serve(next.ticket, next);
   }
 
   #waitMs(aheadMs: number): number {
-    return (aheadMs + this.#room.ms / 2) / this.#slots;
+    return (aheadMs + this.#capacity.ms / 2) / this.#slots;
   }
 
   #refusal(reason: ShedReason, waitMs: number): AvatarError {

@@ -4,7 +4,7 @@ import type { Turn } from '../flow/fair-queue.ts';
 import { SingleFlight } from '../flow/single-flight.ts';
 import { FairSemaphore } from '../flow/fair-semaphore.ts';
 import { freeOriginal } from './free.ts';
-import { Hold } from './hold.ts';
+import { MemoryLease } from './memory-lease.ts';
 import { OrderedStores, type OrderedSettings } from './ordered.ts';
 import { RECENT_ORIGINALS, RecentOriginals } from './recent.ts';
 import type { OriginalStore } from './store.ts';
@@ -25,7 +25,7 @@ export type CoalescedOriginalsSettings = OrderedSettings & {
 /** Whose turn it is where nobody says. */
 const NOBODYS_TURN: Turn = { site: '', client: '', user: '' };
 
-type Held = { readonly found: Found; readonly hold: Hold };
+type Held = { readonly found: Found; readonly lease: MemoryLease };
 
 /**
  * Reads each original once for all who want it, in whatever size: who comes while it is being read
@@ -65,9 +65,9 @@ export class CoalescedOriginals implements Originals {
       }),
     );
     if (joined) this.#settings.onJoined?.();
-    const { found, hold } = result;
+    const { found, lease } = result;
     if (found === undefined || found === 'unchanged') return found;
-    const original = { ...found, done: hold.join() };
+    const original = { ...found, done: lease.join() };
     return isAlone ? { ...original, release: () => freeOriginal(found.bytes) } : original;
   }
 
@@ -110,8 +110,8 @@ export class CoalescedOriginals implements Originals {
 
   async #readOnce(name: string, keys: readonly string[], options: ReadOptions): Promise<Held> {
     const { turn = NOBODYS_TURN, signal } = options;
-    const hold = new Hold(this.#held, turn);
-    const claim = (bytes: number, by: AbortSignal): Promise<void> => hold.claim(bytes, by);
+    const lease = new MemoryLease(this.#held, turn);
+    const claim = (bytes: number, by: AbortSignal): Promise<void> => lease.claim(bytes, by);
     try {
       using _slot = await this.#slots.acquire(turn, 1, signal);
       const found = await this.#stores.read(keys, { ...options, claim });
@@ -119,10 +119,10 @@ export class CoalescedOriginals implements Originals {
         this.#settings.onBytes?.(found.bytes);
         this.#recent.set(name, found);
       }
-      return { found, hold };
+      return { found, lease };
     } finally {
       // By then all who waited for it have joined.
-      setImmediate(() => hold.leave());
+      setImmediate(() => lease.leave());
     }
   }
 }

@@ -2,10 +2,10 @@ import type { Turn } from '../flow/fair-queue.ts';
 import type { FairSemaphore } from '../flow/fair-semaphore.ts';
 
 /**
- * What the bytes of one original take of the memory for all of them, as long as anybody needs them.
+ * The part of the memory for all originals that one of them has, for as long as anybody needs its bytes.
  * It begins with one holder.
  */
-export class Hold {
+export class MemoryLease {
   readonly #memory: FairSemaphore;
   readonly #turn: Turn;
   #holders = 1;
@@ -17,7 +17,7 @@ export class Hold {
     this.#turn = turn;
   }
 
-  /** Resolves when there is room for so many bytes in all; what is there for fewer is given back first. */
+  /** Resolves when so many bytes are leased in all; fewer that were leased before are given back first. */
   async claim(bytes: number, signal: AbortSignal): Promise<void> {
     // A second read of the same original, because the first one failed or is slow.
     if (bytes <= this.#bytes) return;
@@ -40,7 +40,7 @@ export class Hold {
     };
   }
 
-  /** By the one it began with. */
+  /** Called by the holder it began with; others call what `join` returned. */
   leave(): void {
     this.#holders -= 1;
     if (this.#holders === 0) this.#giveBack();

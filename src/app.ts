@@ -23,7 +23,7 @@ import { identify } from './inspect/magic.ts';
 import { recentBytesBeside } from './originals/recent.ts';
 import { CoalescedOriginals } from './originals/coalesced.ts';
 import type { OriginalStore } from './originals/store.ts';
-import type { RendererEvents } from './render/crew.ts';
+import type { RendererEvents } from './render/workers.ts';
 import type { RenderPool } from './render/pool.ts';
 import { LETTERS_VERSION, PROFILE_VERSIONS } from './render/profiles.ts';
 import { startRenderers } from './renderers.ts';

@@ -9,7 +9,7 @@ import { freeOriginal } from '../originals/free.ts';
 import { readInTurn } from '../originals/in-turn.ts';
 import { rateLimitedStore } from '../originals/rate-limited.ts';
 import type { OriginalStore } from '../originals/store.ts';
-import type { RendererEvents } from '../render/crew.ts';
+import type { RendererEvents } from '../render/workers.ts';
 import type { RenderPool } from '../render/pool.ts';
 import { startRenderers } from '../renderers.ts';
 import { openStores } from '../stores.ts';

@@ -1,19 +1,19 @@
 import type { RenderJob } from '../avatar/ports.ts';
 import type { VariantOrder } from './protocol.ts';
 
-/** What one who waits wants of a batch. */
-type Wish = Pick<RenderJob, 'dueAt' | 'onTurn'> & { readonly order: VariantOrder };
+/** The variant that one who waits orders, and when it is due. */
+type MemberOrder = Pick<RenderJob, 'dueAt' | 'onTurn'> & { readonly order: VariantOrder };
 
-type Member = PromiseWithResolvers<Buffer> & { readonly wish: Wish };
+type Member = PromiseWithResolvers<Buffer> & { readonly wanted: MemberOrder };
 
 /** A frame of the protocol holds so many variants at the most. */
 const LARGEST_BATCH = 32;
 /**
- * What is made from one decode, all variants together: a second of encoding, four variants of the largest
- * size. A batch has the time of one picture, and whoever filled it with large ones would have both killed.
+ * The most pixels that one decode's variants have together: a second of encoding, four of the largest size.
+ * A batch has the time of one picture: a client that filled it with large ones would have all killed.
  */
 const MOST_PIXELS = 4e6;
-/** What a pixel of a GIF takes to encode, in those of WebP, which takes the most of all others. */
+/** Encoding a pixel of a GIF takes as long as this many of WebP, which takes the most of all others. */
 const GIF_PIXEL = 4;
 
 /** Variants of one original that are rendered together, from one decode. */
@@ -24,21 +24,21 @@ export class Batch {
   #hasBegun = false;
 
   get orders(): readonly VariantOrder[] {
-    return this.#members.map(({ wish }) => wish.order);
+    return this.#members.map(({ wanted }) => wanted.order);
   }
 
-  /** When the last of its variants is due: who opened it may have less time than those who joined. */
+  /** When the last of its variants is due: its first member may have less time than those who joined. */
   get dueAt(): number {
-    return Math.max(...this.#members.map(({ wish }) => wish.dueAt));
+    return Math.max(...this.#members.map(({ wanted }) => wanted.dueAt));
   }
 
   /** Tells all members that their turn has come; nobody joins any more. */
   begin(): void {
     this.#hasBegun = true;
-    for (const { wish } of this.#members) wish.onTurn?.();
+    for (const { wanted } of this.#members) wanted.onTurn?.();
   }
 
-  /** Whether it still waits, with room for this one too, and not all who wanted the others have left. */
+  /** Whether it still waits, has room for this variant too, and has not been left by all its members. */
   canBeJoined(order: VariantOrder): boolean {
     if (this.#hasBegun || this.signal.aborted || this.#members.length === LARGEST_BATCH)
       return false;
@@ -51,9 +51,9 @@ export class Batch {
   }
 
   /** Resolves with the variant ordered; rejects when the batch fails or the signal aborts. */
-  async join(wish: Wish, signal: AbortSignal): Promise<Buffer> {
+  async join(wanted: MemberOrder, signal: AbortSignal): Promise<Buffer> {
     signal.throwIfAborted();
-    const member: Member = { ...Promise.withResolvers<Buffer>(), wish };
+    const member: Member = { ...Promise.withResolvers<Buffer>(), wanted };
     const leave = (): void => member.reject(signal.reason);
     signal.addEventListener('abort', leave, { once: true });
     this.#members.push(member);
@@ -94,7 +94,7 @@ export class Batches {
     return { batch, isNew: true };
   }
 
-  /** Who comes later opens another. */
+  /** From now on nobody joins it: the next call of `find` opens another. */
   close(name: string, batch: Batch): void {
     if (this.#open.get(name) === batch) this.#open.delete(name);
   }

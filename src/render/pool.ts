@@ -5,40 +5,40 @@ import { Admission, type ShedReason } from '../flow/admission.ts';
 import type { Turn } from '../flow/fair-queue.ts';
 import { type Format, isMoving } from '../vocabulary/formats.ts';
 import { type Batch, Batches, encodedPixels } from './batches.ts';
-import { Crew, type RendererEvents } from './crew.ts';
+import { Workers, type RendererEvents } from './workers.ts';
 import type { VariantOrder } from './protocol.ts';
 import { intermediateSquare } from './intermediate-square.ts';
 
 export type PoolSettings = {
   /** Renderers, and so pictures in flight. */
   readonly renderers: number;
-  /** What all pictures in flight together may hold decoded. */
+  /** Bytes that all pictures in flight together may hold decoded. */
   readonly decodedBytes: number;
   /**
-   * Whether what waits for the same original goes to a renderer in one order, even where each variant
-   * has a decode of its own. An order costs 2 ms in which the renderer waits: good where nobody else does,
+   * Whether variants that wait for the same original go to a renderer in one order, even where each has a
+   * decode of its own. An order costs 2 ms in which the renderer waits: saved where nobody else waits,
    * while visitors' variants are better spread over the renderers.
    */
   readonly inSets?: boolean;
 };
 
-/** What is made of a picture when its turn comes: more may join until then. */
-type Wanted = Pick<Batch, 'orders' | 'dueAt' | 'signal' | 'begin'>;
+/** What is to be made of a picture when its turn comes: until then a batch may still grow. */
+type PendingOrders = Pick<Batch, 'orders' | 'dueAt' | 'signal' | 'begin'>;
 
-/** Pixels, mask and outlines of the largest letter. */
+/** What the largest letter holds in memory: pixels, mask and outlines. */
 const LETTER_BYTES = 8e6;
 
 /** Renderers in child processes, shared out fairly to those who wait for them, alone or in a batch. */
 export class RenderPool implements Renderer {
   readonly #admission: Admission;
   readonly #batches = new Batches();
-  readonly #crew: Crew;
+  readonly #workers: Workers;
   readonly #inSets: boolean;
 
   constructor(settings: PoolSettings, events: RendererEvents) {
     const { renderers, decodedBytes, inSets = false } = settings;
     this.#admission = new Admission({ slots: renderers, budgetBytes: decodedBytes });
-    this.#crew = new Crew(renderers, events);
+    this.#workers = new Workers(renderers, events);
     this.#inSets = inSets;
   }
 
@@ -50,7 +50,7 @@ export class RenderPool implements Renderer {
     return this.#admission.waiting;
   }
 
-  /** How long the one who came first has been waiting for a renderer. */
+  /** How long the oldest job has been waiting for a renderer. */
   get oldestWaitMs(): number {
     return this.#admission.oldestWaitMs;
   }
@@ -61,17 +61,17 @@ export class RenderPool implements Renderer {
 
   /** Renderers ready to work, or at it. */
   get up(): number {
-    return this.#crew.up;
+    return this.#workers.up;
   }
 
   /** How long the oldest order has been with a renderer that neither answers nor ends. */
   get oldestMs(): number {
-    return this.#crew.oldestMs;
+    return this.#workers.oldestMs;
   }
 
-  /** Of the renderers, for those who watch or harm them. */
+  /** The renderers' process ids, for those who watch or harm them. */
   get pids(): number[] {
-    return this.#crew.pids;
+    return this.#workers.pids;
   }
 
   reserve(turn: Turn, dueAt: number): Disposable {
@@ -81,10 +81,10 @@ export class RenderPool implements Renderer {
   async render(job: RenderJob, signal: AbortSignal): Promise<Buffer> {
     signal.throwIfAborted();
     const { original, size, format, identity } = job;
-    this.#crew.check(identity);
+    this.#workers.check(identity);
     const square = isMoving(format) ? undefined : intermediateSquare(original, size);
     const isBatched = square !== undefined || (this.#inSets && !isMoving(format));
-    if (!isBatched || this.#crew.suspects(identity)) {
+    if (!isBatched || this.#workers.suspects(identity)) {
       const begin = (): void => job.onTurn?.();
       const alone = { orders: [{ size, format }], dueAt: job.dueAt, signal, begin };
       const [variant] = await this.#renderPicture(job, alone, square);
@@ -98,7 +98,7 @@ export class RenderPool implements Renderer {
       const isOpeners = !first.isNew && AvatarError.from(error).code === 'overloaded';
       if (!isOpeners || signal.aborted) throw error;
     }
-    // Whose turn was too far away was not this one's.
+    // The turn that was too far away was that of whoever opened the batch, not this one's.
     return await this.#joinBatch(name, job, square, signal).variant;
   }
 
@@ -114,14 +114,14 @@ export class RenderPool implements Renderer {
     const identity = `letter ${JSON.stringify(letter)}`;
     const [variant] = await this.#admission.run(ticket, (begins) => {
       onTurn?.();
-      return this.#crew.work({ order, body: undefined, pixels: 0, identity, dueAt, begins });
+      return this.#workers.run({ order, body: undefined, pixels: 0, identity, dueAt, begins });
     });
     return complete(variant);
   }
 
   /** Resolves when the renderers are gone. */
   async close(): Promise<void> {
-    await this.#crew.close();
+    await this.#workers.close();
   }
 
   #joinBatch(
@@ -136,7 +136,7 @@ export class RenderPool implements Renderer {
     return { variant: batch.join({ ...job, order }, signal), isNew };
   }
 
-  /** Never rejects: its members hear of what goes wrong. */
+  /** Never rejects: the batch's members hear of what goes wrong. */
   async #renderBatch(
     name: string,
     batch: Batch,
@@ -156,7 +156,7 @@ export class RenderPool implements Renderer {
 
   async #renderPicture(
     { original, format, identity, site, client, user }: RenderJob,
-    wanted: Wanted,
+    pending: PendingOrders,
     square: number | undefined,
   ): Promise<Buffer[]> {
     const ticket = {
@@ -164,27 +164,27 @@ export class RenderPool implements Renderer {
       client,
       user,
       get dueAt() {
-        return wanted.dueAt;
+        return pending.dueAt;
       },
-      signal: wanted.signal,
+      signal: pending.signal,
       get costClass() {
-        return costClassOf(original, format, wanted.orders);
+        return costClassOf(original, format, pending.orders);
       },
       bytes: original.decodedBytes,
     };
     return await this.#admission.run(ticket, (begins) => {
-      wanted.begin();
-      const { orders: variants, dueAt } = wanted;
+      pending.begin();
+      const { orders: variants, dueAt } = pending;
       const order = { kind: 'picture', variants, square } as const;
       const pixels = original.width * original.height;
-      return this.#crew.work({ order, body: original.bytes, pixels, identity, dueAt, begins });
+      return this.#workers.run({ order, body: original.bytes, pixels, identity, dueAt, begins });
     });
   }
 }
 
 /**
- * By what is read, what it decodes to, for a few bytes may hide much work, and how much is to be encoded:
- * a WebP of the largest size takes seventy times what one of 48 pixels does.
+ * Work takes equally long when it has about as many bytes to read, to decode to (few may hide much work)
+ * and to encode: a WebP of the largest size takes seventy times what one of 48 pixels does.
  */
 function costClassOf(
   { bytes, format, decodedBytes }: InspectedOriginal,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Deaths } from '../../fuzz/deaths.ts';
 import { complaintOf } from '../../fuzz/target.ts';
 import { FAULTS } from '../../src/errors.ts';
-import { RenderKilled } from '../../src/render/seat.ts';
+import { RenderKilled } from '../../src/render/worker-slot.ts';
 
 function died(name: string): string {
   return `{"level":50,"original":"file:/tmp/x/fuzz/${name}/1@1-2","msg":"a renderer died over a picture"}\n`;

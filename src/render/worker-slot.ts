@@ -5,7 +5,7 @@ import type { OwnTime } from './own-time.ts';
 import { RenderProcess } from './process.ts';
 import type { Frame, RendererMessage, RenderOrder } from './protocol.ts';
 
-export type SeatLimits = {
+export type WorkerSlotLimits = {
   /** A renderer above this dies. */
   readonly memoryCapBytes: number;
   /** A renderer above this after its work is replaced: what malloc keeps is not given back. */
@@ -15,12 +15,12 @@ export type SeatLimits = {
   readonly startMs: number;
 };
 
-/** Killed after less of its own doing, a picture is not to blame: its turn came just before its deadline. */
+/** A picture that was killed after less is not to blame: its turn came just before its deadline. */
 const SUSPICIOUS_MS = 1000;
 
 /** A renderer whose time was up. */
 export class RenderKilled extends AvatarError {
-  /** Else the machine is to blame, which is busy, or the deadline: the picture may be as good as any. */
+  /** If not, a busy machine or a close deadline is to blame: the picture may be as good as any. */
   readonly isOwnDoing: boolean;
 
   constructor({ elapsedMs, ms }: Pick<OwnTime, 'elapsedMs' | 'ms'>) {
@@ -30,26 +30,26 @@ export class RenderKilled extends AvatarError {
   }
 }
 
-/** Between attempts to start a renderer that does not come up. */
+/** The pause between attempts to start a renderer that does not come up. */
 const FIRST_BACKOFF_MS = 100;
 const LAST_BACKOFF_MS = 5000;
 
 /**
- * A place in the pool. Its orders go to the renderer in service. When there is none, or it has done
- * enough, another comes up, one at a time, and is the one in service as soon as it is up, whatever has
- * become of the former meanwhile.
+ * One worker of the pool, whichever process does its work. Orders go to the renderer in service. When
+ * there is none, or it has done enough, another is started, never two at a time, and is in service as soon
+ * as it is up, whatever has become of the one before.
  */
-export class Seat {
-  readonly #limits: SeatLimits;
+export class WorkerSlot {
+  readonly #limits: WorkerSlotLimits;
   readonly #underway: Underway;
   readonly #onFailedStart: (reason: unknown) => void;
-  /** All that are there: in service, coming up, or at their last order. */
+  /** All its processes: in service, coming up, or at their last order. */
   readonly #renderers = new Set<RenderProcess>();
   #inService: RenderProcess | undefined;
-  /** Whom orders wait for while there is none. */
+  /** What orders wait for while none is in service. */
   #nextInService = nextOne();
   #isOneComingUp = false;
-  /** By the one in service. */
+  /** How many the one in service has done. */
   #renders = 0;
   #isClosed = false;
 
@@ -57,7 +57,11 @@ export class Seat {
    * @param underway told of each order
    * @param onFailedStart told of renderers that could not be started
    */
-  constructor(limits: SeatLimits, underway: Underway, onFailedStart: (reason: unknown) => void) {
+  constructor(
+    limits: WorkerSlotLimits,
+    underway: Underway,
+    onFailedStart: (reason: unknown) => void,
+  ) {
     this.#limits = limits;
     this.#underway = underway;
     this.#onFailedStart = onFailedStart;
@@ -65,7 +69,7 @@ export class Seat {
   }
 
   /**
-   * Gives the order to this seat's renderer and kills it when the reply does not come in time.
+   * Gives the order to this slot's renderer and kills it when the reply does not come in time.
    * @param begins called when there is a renderer to give it to
    * @throws RenderKilled; RendererDied; AvatarError `render_timeout`, `shutting_down`
    */
@@ -96,7 +100,7 @@ export class Seat {
     }
   }
 
-  /** Of all its renderers, the one in service first. */
+  /** The process ids of all its renderers, the one in service first. */
   get pids(): number[] {
     const serving = [...this.#renderers].filter((each) => each === this.#inService);
     const others = [...this.#renderers].filter((each) => each !== this.#inService);
@@ -114,7 +118,7 @@ export class Seat {
     this.#inService = undefined;
     const closed = new AvatarError('shutting_down');
     this.#nextInService.reject(closed);
-    // For those still to come: the one before may have been resolved long ago.
+    // Orders that come from now on fail too: the promise before may have been resolved long ago.
     this.#nextInService = nextOne();
     this.#nextInService.reject(closed);
     for (const each of this.#renderers) each.kill();
@@ -139,14 +143,14 @@ export class Seat {
   }
 
   #count(renderer: RenderProcess, rssBytes: number): void {
-    // Relieved in the middle of this order: what it says of itself is not true of the next one.
+    // It was relieved in the middle of this order: what it reports does not count for the next one.
     if (renderer !== this.#inService) return;
     this.#renders += 1;
     const hasDoneEnough = this.#renders >= this.#limits.rendersPerProcess;
     if (hasDoneEnough || rssBytes > this.#limits.memoryKeptBytes) void this.#bringUpOne();
   }
 
-  /** Until there is one, more slowly each time it comes to nothing. */
+  /** Tries until a renderer is up, after a longer pause each time that none comes up. */
   async #bringUpOne(): Promise<void> {
     if (this.#isOneComingUp) return;
     this.#isOneComingUp = true;
@@ -197,7 +201,7 @@ export class Seat {
 
 function nextOne(): PromiseWithResolvers<RenderProcess> {
   const next = Promise.withResolvers<RenderProcess>();
-  // Nobody may be waiting when the seat is closed.
+  // Nobody may be waiting when the slot is closed.
   next.promise.catch(() => undefined);
   return next;
 }

@@ -4,10 +4,10 @@ import { promisify } from 'node:util';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { processTree } from '../../bench/support/cpu.ts';
 import { Underway } from '../../src/flow/underway.ts';
-import { RenderKilled, Seat, type SeatLimits } from '../../src/render/seat.ts';
+import { RenderKilled, WorkerSlot, type WorkerSlotLimits } from '../../src/render/worker-slot.ts';
 import { card, lookAt } from '../support/cards.ts';
 
-const limits: SeatLimits = {
+const limits: WorkerSlotLimits = {
   memoryCapBytes: 640e6,
   memoryKeptBytes: 640e6,
   rendersPerProcess: 1e6,
@@ -15,16 +15,16 @@ const limits: SeatLimits = {
 };
 const POLL = { interval: 5, timeout: 15_000 };
 
-let seat: Seat;
+let slot: WorkerSlot;
 
-function open(changes: Partial<SeatLimits>): Seat {
-  seat = new Seat({ ...limits, ...changes }, new Underway(), (reason) => {
+function open(changes: Partial<WorkerSlotLimits>): WorkerSlot {
+  slot = new WorkerSlot({ ...limits, ...changes }, new Underway(), (reason) => {
     throw reason;
   });
-  return seat;
+  return slot;
 }
 
-/** Those that are there, whatever the seat thinks of them. */
+/** The renderers there are, whatever the slot thinks of them. */
 function renderers(): number[] {
   return processTree(process.pid).slice(1);
 }
@@ -37,7 +37,7 @@ async function draw(size: number): Promise<void> {
 /** In the turn of the event loop in which this resolves, a successor has been started and none is up. */
 async function drawUnseen(size: number): Promise<Buffer> {
   const order = { kind: 'picture', variants: [{ size, format: 'png' }] } as const;
-  const [variant] = await seat.render(order, small, 10_000);
+  const [variant] = await slot.render(order, small, 10_000);
   return variant ?? Buffer.alloc(0);
 }
 
@@ -47,9 +47,9 @@ beforeAll(async () => {
   small = await card(90, 90).png().toBuffer();
 });
 
-afterEach(() => seat.close());
+afterEach(() => slot.close());
 
-describe('a seat whose renderers are replaced', () => {
+describe('a worker slot whose renderers are replaced', () => {
   it.each([
     ['after each render', { rendersPerProcess: 1 }],
     ['for the memory they keep', { memoryKeptBytes: 1 }],
@@ -61,7 +61,7 @@ describe('a seat whose renderers are replaced', () => {
       // How many renders the old one does beside its starting successor depends on the machine.
       for (let turn = 0; seen.size < 3; turn += 1) {
         await draw(20 + (turn % 120));
-        for (const pid of seat.pids) seen.add(pid);
+        for (const pid of slot.pids) seen.add(pid);
       }
       expect(seen.size).toBeGreaterThanOrEqual(3);
     },
@@ -79,11 +79,11 @@ describe('a seat whose renderers are replaced', () => {
   it('does not lay to the new one what the old one says of itself', async () => {
     open({ memoryKeptBytes: 1 });
     await drawUnseen(48);
-    const [old = 0, next = 0] = seat.pids;
+    const [old = 0, next = 0] = slot.pids;
     process.kill(old, 'SIGSTOP');
     const drawing = draw(60);
     // It is relieved in the middle of its last order.
-    await expect.poll(() => seat.pids[0], POLL).toBe(next);
+    await expect.poll(() => slot.pids[0], POLL).toBe(next);
     process.kill(old, 'SIGCONT');
     await drawing;
     await expect.poll(renderers, POLL).toEqual([next]);
@@ -92,12 +92,12 @@ describe('a seat whose renderers are replaced', () => {
   it('leaves the old one all the time that its last order has', async () => {
     open({ memoryKeptBytes: 1 });
     await drawUnseen(48);
-    const [old = 0, next = 0] = seat.pids;
+    const [old = 0, next = 0] = slot.pids;
     process.kill(old, 'SIGSTOP');
     const drawing = draw(60);
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
-      await expect.poll(() => seat.pids[0], POLL).toBe(next);
+      await expect.poll(() => slot.pids[0], POLL).toBe(next);
       vi.advanceTimersByTime(600_000);
     } finally {
       vi.useRealTimers();
@@ -107,14 +107,14 @@ describe('a seat whose renderers are replaced', () => {
   });
 });
 
-describe('a seat whose renderer', () => {
+describe('a worker slot whose renderer', () => {
   it.each(['SIGKILL', 'SIGSEGV'] as const)(
     'dies of %s has the next one at work',
     async (signal) => {
       open({});
       await draw(48);
       for (let turn = 0; turn < 3; turn += 1) {
-        const [dying = 0] = seat.pids;
+        const [dying = 0] = slot.pids;
         process.kill(dying, signal);
         await expect.poll(renderers, POLL).not.toContain(dying);
         await draw(60 + turn);
@@ -125,7 +125,7 @@ describe('a seat whose renderer', () => {
   it('dies while its successor starts has that one at work, no third, and the next one too', async () => {
     open({ rendersPerProcess: 3 });
     for (let turn = 0; turn < 3; turn += 1) await drawUnseen(20 + turn);
-    const [dying = 0, successor = 0] = seat.pids;
+    const [dying = 0, successor = 0] = slot.pids;
     process.kill(dying, 'SIGKILL');
     await expect.poll(renderers, POLL).not.toContain(dying);
     await draw(30);
@@ -138,8 +138,8 @@ describe('a seat whose renderer', () => {
 
   it('dies before it was ready tells of that and has another one', async () => {
     const failed: string[] = [];
-    seat = new Seat(limits, new Underway(), (reason) => failed.push(String(reason)));
-    const [stillborn = 0] = seat.pids;
+    slot = new WorkerSlot(limits, new Underway(), (reason) => failed.push(String(reason)));
+    const [stillborn = 0] = slot.pids;
     process.kill(stillborn, 'SIGKILL');
     await draw(48);
     expect(failed).toEqual([expect.stringContaining('SIGKILL')]);
@@ -147,17 +147,17 @@ describe('a seat whose renderer', () => {
 
   it('never says that it is ready is given up for another one', async () => {
     const failed: string[] = [];
-    seat = new Seat({ ...limits, startMs: 3000 }, new Underway(), (reason) =>
+    slot = new WorkerSlot({ ...limits, startMs: 3000 }, new Underway(), (reason) =>
       failed.push(String(reason)),
     );
-    const [stopped = 0] = seat.pids;
+    const [stopped = 0] = slot.pids;
     process.kill(stopped, 'SIGSTOP');
     await draw(48);
     expect(failed[0]).toContain(`renderer ${stopped} ended with SIGKILL`);
   });
 
   it('dies when there are no descriptors for another has one as soon as there are', async () => {
-    const script = fileURLToPath(new URL('starved-seat.ts', import.meta.url));
+    const script = fileURLToPath(new URL('starved-worker-slot.ts', import.meta.url));
     const { stdout } = await promisify(execFile)('/bin/sh', [
       '-c',
       'ulimit -n 100 && exec "$0" "$@"',
@@ -174,10 +174,10 @@ describe('a seat whose renderer', () => {
   });
 });
 
-describe('a seat that is closed', () => {
+describe('a worker slot that is closed', () => {
   it('in the middle of a start leaves nobody behind, and takes no orders', async () => {
     open({});
-    await seat.close();
+    await slot.close();
     expect(renderers()).toEqual([]);
     await expect(draw(48)).rejects.toMatchObject({ code: 'shutting_down' });
   });
@@ -185,7 +185,7 @@ describe('a seat that is closed', () => {
   it('after it has worked takes no orders either', async () => {
     open({});
     await draw(48);
-    await seat.close();
+    await slot.close();
     await expect(draw(48)).rejects.toMatchObject({ code: 'shutting_down' });
   });
 
@@ -195,23 +195,23 @@ describe('a seat that is closed', () => {
     expect(renderers()).toHaveLength(2);
     const drawing = draw(60);
     drawing.catch(() => undefined);
-    await seat.close();
+    await slot.close();
     expect(renderers()).toEqual([]);
   });
 });
 
-describe('a seat whose renderer was killed for being late', () => {
+describe('a worker slot whose renderer was killed for being late', () => {
   it('gives the next order to the next renderer, not to the dying one', async () => {
     open({});
     const order = { kind: 'picture', variants: [{ size: 48, format: 'png' }] } as const;
     await draw(48);
     for (let turn = 0; turn < 3; turn += 1) {
-      const [late = 0] = seat.pids;
+      const [late = 0] = slot.pids;
       process.kill(late, 'SIGSTOP');
       const timeUp = { code: 'render_timeout' };
-      await expect(seat.render(order, small, 50)).rejects.toMatchObject(timeUp);
+      await expect(slot.render(order, small, 50)).rejects.toMatchObject(timeUp);
       await draw(60 + turn);
-      expect(seat.pids).not.toContain(late);
+      expect(slot.pids).not.toContain(late);
     }
   });
 });

@@ -1,8 +1,8 @@
-/** A seat in a process that has run out of descriptors, for `seat.test.ts`: run by itself, with few of them. */
+/** A worker slot in a process that has run out of descriptors, for `worker-slot.test.ts`: run by itself, with few of them. */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import sharp from 'sharp';
 import { Underway } from '../../src/flow/underway.ts';
-import { Seat } from '../../src/render/seat.ts';
+import { WorkerSlot } from '../../src/render/worker-slot.ts';
 import { card } from '../support/cards.ts';
 
 const taken: number[] = [];
@@ -35,18 +35,18 @@ const limits = {
   rendersPerProcess: 1e6,
   startMs: 20_000,
 };
-const seat = new Seat(limits, new Underway(), onFailedStart);
+const slot = new WorkerSlot(limits, new Underway(), onFailedStart);
 const original = await card(90, 90).png().toBuffer();
 const order = { kind: 'picture', variants: [{ size: 48, format: 'png' }] } as const;
-await seat.render(order, original, 20_000);
+await slot.render(order, original, 20_000);
 
 takeAllDescriptors();
-const [pid = 0] = seat.pids;
+const [pid = 0] = slot.pids;
 process.kill(pid, 'SIGKILL');
 // The pause between two starts keeps no process alive.
 const awake = setInterval(() => undefined, 1000);
 await starved.promise;
 clearInterval(awake);
-const [variant] = await seat.render(order, original, 20_000);
+const [variant] = await slot.render(order, original, 20_000);
 say(`drawn: ${(await sharp(variant).metadata()).width} pixels`);
-await seat.close();
+await slot.close();

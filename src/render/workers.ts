@@ -3,11 +3,11 @@ import { Underway } from '../flow/underway.ts';
 import { RendererDied } from './process.ts';
 import type { RenderOrder } from './protocol.ts';
 import { Quarantine } from './quarantine.ts';
-import { RenderKilled, Seat } from './seat.ts';
+import { RenderKilled, WorkerSlot } from './worker-slot.ts';
 
-/** What an operator is told of. */
+/** What an operator hears of renderers. */
 export type RendererEvents = {
-  /** So many variants in one go, from an original of so many pixels; a letter has none. */
+  /** So many variants were made in one go, of an original of so many pixels; a letter has none. */
   rendered(variants: number, ms: number, pixels: number): void;
   /** A renderer died or was killed over this picture. */
   died(identity: string, error: unknown): void;
@@ -20,11 +20,11 @@ export type RendererEvents = {
 type Work = {
   readonly order: RenderOrder;
   readonly body: Buffer | undefined;
-  /** Of the original. */
+  /** How many the original has. */
   readonly pixels: number;
-  /** Which picture this is, for blaming it when a renderer dies. */
+  /** Names the picture, which is blamed when a renderer dies over it. */
   readonly identity: string;
-  /** On the clock of `performance.now()`. */
+  /** When the answer is due, on the clock of `performance.now()`. */
   readonly dueAt: number;
   /** Called when a renderer sets about it. */
   readonly begins: () => void;
@@ -36,10 +36,10 @@ type Work = {
  */
 const RENDER_LIMIT_MS = 6000;
 
-const SEAT_LIMITS = {
+const SLOT_LIMITS = {
   /** The most any picture within the limits was seen to take is 490 MB, the process itself 60. */
   memoryCapBytes: 640e6,
-  /** Seen after an order: during the next one it may take ten more. */
+  /** Measured after an order: during the next one a renderer may take 10 MB more. */
   memoryKeptBytes: 140e6,
   rendersPerProcess: 5000,
   /** A hundred times what it takes a core that has nothing else to do. */
@@ -47,29 +47,29 @@ const SEAT_LIMITS = {
 };
 
 /**
- * The renderers, and who of them is free. One that dies costs its own picture a second try, and no
- * other; a picture over which two die is refused.
+ * The renderers as workers: a slot for each, and which slots are free. A renderer that dies costs its own
+ * picture a second try, and no other picture anything; one over which two die is refused.
  */
-export class Crew {
+export class Workers {
   readonly #quarantine = new Quarantine();
   readonly #underway = new Underway();
-  readonly #seats: readonly Seat[];
-  readonly #free: Seat[];
+  readonly #slots: readonly WorkerSlot[];
+  readonly #free: WorkerSlot[];
   readonly #events: RendererEvents;
   #isClosed = false;
 
   constructor(renderers: number, events: RendererEvents) {
-    this.#seats = Array.from(
+    this.#slots = Array.from(
       { length: renderers },
-      () => new Seat(SEAT_LIMITS, this.#underway, (reason) => events.failedStart(reason)),
+      () => new WorkerSlot(SLOT_LIMITS, this.#underway, (reason) => events.failedStart(reason)),
     );
-    this.#free = [...this.#seats];
+    this.#free = [...this.#slots];
     this.#events = events;
   }
 
   /** Renderers ready to work, or at it. */
   get up(): number {
-    return this.#seats.filter((seat) => seat.isUp).length;
+    return this.#slots.filter((slot) => slot.isUp).length;
   }
 
   /** How long the oldest order has been with a renderer that neither answers nor ends. */
@@ -77,9 +77,9 @@ export class Crew {
     return this.#underway.oldestMs;
   }
 
-  /** Of the renderers, for those who watch or harm them. */
+  /** The renderers' process ids, for those who watch or harm them. */
   get pids(): number[] {
-    return this.#seats.flatMap((seat) => seat.pids);
+    return this.#slots.flatMap((slot) => slot.pids);
   }
 
   /**
@@ -96,20 +96,20 @@ export class Crew {
   }
 
   /**
-   * Has the work done by a renderer that is free: no more may be given at once than there are.
+   * Gives the work to a free renderer: no more may be given at once than there are.
    * @returns the variants, in the order's own order
-   * @throws AvatarError `original_quarantined`, and as `Seat.render` does; RendererDied
+   * @throws AvatarError `original_quarantined`, and as `WorkerSlot.render` does; RendererDied
    */
-  async work(work: Work): Promise<Buffer[]> {
+  async run(work: Work): Promise<Buffer[]> {
     try {
-      return await this.#workOnce(work);
+      return await this.#runOnce(work);
     } catch (error) {
       if (!(error instanceof RendererDied)) throw error;
       this.#quarantine.check(work.identity);
     }
     // That death may have been an accident; after a second one the picture is in quarantine.
     try {
-      return await this.#workOnce(work);
+      return await this.#runOnce(work);
     } catch (error) {
       this.#quarantine.check(work.identity);
       throw error;
@@ -119,18 +119,18 @@ export class Crew {
   /** Resolves when the renderers are gone. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await Promise.all(this.#seats.map((seat) => seat.close()));
+    await Promise.all(this.#slots.map((slot) => slot.close()));
   }
 
-  async #workOnce({ order, body, pixels, identity, dueAt, begins }: Work): Promise<Buffer[]> {
+  async #runOnce({ order, body, pixels, identity, dueAt, begins }: Work): Promise<Buffer[]> {
     const leftMs = dueAt - performance.now();
     // No renderer is to be killed for that. Whoever has joined and has time left tries again.
     if (leftMs <= 0) throw new AvatarError('render_timeout', { detail: 'due before its turn' });
     const limitMs = Math.min(leftMs, RENDER_LIMIT_MS * decodesOf(order));
-    const seat = this.#takeSeat();
+    const slot = this.#takeSlot();
     let begunAt = 0;
     try {
-      const variants = await seat.render(order, body, limitMs, () => {
+      const variants = await slot.render(order, body, limitMs, () => {
         begunAt = performance.now();
         begins();
       });
@@ -141,26 +141,26 @@ export class Crew {
       this.#blame(identity, order, error);
       throw error;
     } finally {
-      this.#free.push(seat);
+      this.#free.push(slot);
     }
   }
 
-  /** The last free one that has a renderer; where none has, the last one. */
-  #takeSeat(): Seat {
+  /** Takes the last free slot that has a renderer, or where none has one, the last free slot. */
+  #takeSlot(): WorkerSlot {
     const index = this.#free.findLastIndex(({ isUp }) => isUp);
-    const [seat] = this.#free.splice(index, 1);
-    if (seat === undefined) throw new AvatarError('internal', { detail: 'no seat is free' });
-    return seat;
+    const [slot] = this.#free.splice(index, 1);
+    if (slot === undefined) throw new AvatarError('internal', { detail: 'no worker slot is free' });
+    return slot;
   }
 
   #blame(identity: string, order: RenderOrder, error: unknown): void {
     const isKill = error instanceof RenderKilled;
-    // Who waited in vain for a renderer to start has harmed none; nor has the one that is closed.
+    // Nobody is to blame where no renderer had started in time, or where it is being closed.
     if (this.#isClosed || (!(error instanceof RendererDied) && !isKill)) return;
     this.#events.died(identity, error);
     if (isKill && !error.isOwnDoing) return;
     if (isKill && variantsOf(order) > 1) {
-      // Each may have taken its time, and how many there are is for those to say who ask.
+      // Together they may just have been too many, and clients decide how many there are.
       this.#quarantine.suspect(identity);
       return;
     }

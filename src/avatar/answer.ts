@@ -14,7 +14,7 @@ export type Caller = {
   /** Counts at `.png` addresses only. */
   readonly wish: Wish;
   /** Asked for on a miss only: a hit needs no signal. */
-  departure(): AbortSignal;
+  disconnected(): AbortSignal;
   /** Handed the timing of the work that begins for it; not of work of others that it joins. */
   watch?(stages: Stages): void;
 };

@@ -42,7 +42,7 @@ export class Letters {
     letter: LetterRequest,
     format: Format,
     turn: Pick<LetterJob, 'site' | 'client'>,
-    caller: Pick<Caller, 'departure' | 'watch'>,
+    caller: Pick<Caller, 'disconnected' | 'watch'>,
     dueAt = performance.now() + this.#rules.deadlineMs,
   ): Promise<{ variant: Variant; key: string; source: Source }> {
     const tag = letterTag(letter, format, this.#rules.version);
@@ -52,7 +52,7 @@ export class Letters {
     observer.missed();
 
     const leftMs = Math.max(0, Math.round(dueAt - performance.now()));
-    using deadline = new Deadline(leftMs, caller.departure());
+    using deadline = new Deadline(leftMs, caller.disconnected());
     const { result, joined } = await this.#flights.run(tag, deadline.signal, async (signal) => {
       const bytes = await this.#draw({ ...turn, letter, format }, caller, signal);
       const variant: Variant = { bytes, format, etag: tag, lastModified: DRAWN };

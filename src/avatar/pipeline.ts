@@ -8,7 +8,7 @@ import { Deadline } from '../flow/deadline.ts';
 import type { Turn } from '../flow/fair-queue.ts';
 import { SingleFlight } from '../flow/single-flight.ts';
 import { type AskedFormat, stillFormat } from '../vocabulary/formats.ts';
-import type { AvatarRequest, NobodysRequest } from '../vocabulary/request.ts';
+import type { AvatarRequest, UnassignableRequest } from '../vocabulary/request.ts';
 import type { Answer, Caller } from './answer.ts';
 import { askedFormat } from './format-choice.ts';
 import type { Letters } from './letters.ts';
@@ -52,7 +52,7 @@ export class Pipeline {
   }
 
   /** @throws AvatarError */
-  async answer(request: AvatarRequest | NobodysRequest, caller: Caller): Promise<Answer> {
+  async answer(request: AvatarRequest | UnassignableRequest, caller: Caller): Promise<Answer> {
     const dueAt = performance.now() + this.#rules.deadlineMs;
     try {
       return await this.#answer(request, caller, dueAt);
@@ -62,13 +62,13 @@ export class Pipeline {
   }
 
   async #answer(
-    request: AvatarRequest | NobodysRequest,
+    request: AvatarRequest | UnassignableRequest,
     caller: Caller,
     dueAt: number,
   ): Promise<Answer> {
     const { hosts } = this.#rules;
     if (hosts?.has(request.host.toLowerCase()) === false) throw new AvatarError('host_not_served');
-    if ('nobodys' in request) throw new AvatarError('avatar_missing');
+    if ('isUnassignable' in request) throw new AvatarError('avatar_missing');
     const size = chooseSize(await this.#policyOf(request, caller, dueAt), request.size);
     if (size !== request.size) {
       return { kind: 'elsewhere', request: { ...request, size }, because: 'size' };
@@ -96,7 +96,7 @@ export class Pipeline {
 
   #deadline(caller: Caller, dueAt: number): Deadline {
     const detail = `not done after ${this.#rules.deadlineMs} ms`;
-    return new Deadline(dueAt - performance.now(), caller.departure(), detail);
+    return new Deadline(dueAt - performance.now(), caller.disconnected(), detail);
   }
 
   async #answerMiss(variant: UncachedVariant, caller: Caller, dueAt: number): Promise<Answer> {
@@ -137,7 +137,7 @@ export class Pipeline {
 
   /** The picture shown for this failure, or the failure itself. */
   async #standIn(
-    request: AvatarRequest | NobodysRequest,
+    request: AvatarRequest | UnassignableRequest,
     error: AvatarError,
     caller: Caller,
     dueAt: number,

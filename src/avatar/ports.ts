@@ -6,7 +6,7 @@
 import type { Turn } from '../flow/fair-queue.ts';
 import type { AskedFormat, Format, OriginalFormat, VariantFormat } from '../vocabulary/formats.ts';
 import type { LetterRequest } from '../vocabulary/letter.ts';
-import type { AvatarRequest, NobodysRequest } from '../vocabulary/request.ts';
+import type { AvatarRequest, UnassignableRequest } from '../vocabulary/request.ts';
 import type { SizePolicy } from './sizes.ts';
 
 /** How addresses are read and written: the service's own way, or that of a forum's software. */
@@ -15,7 +15,7 @@ export interface AddressGrammar {
    * @param path what follows `/user_avatar/` in the request target, still percent-encoded, no query
    * @throws AvatarError `path_invalid`
    */
-  parse(path: string): AvatarRequest | NobodysRequest;
+  parse(path: string): AvatarRequest | UnassignableRequest;
   /** The address, from `/user_avatar/` on, that clients are sent to. */
   format(request: AvatarRequest): string;
 }

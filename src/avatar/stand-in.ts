@@ -2,7 +2,7 @@
 import { colourOf, letterOf } from '../discourse/letter-rules.ts';
 import type { AvatarError, FaultCode } from '../errors.ts';
 import { LARGEST_DRAWING, type LetterRequest } from '../vocabulary/letter.ts';
-import type { AvatarRequest, NobodysRequest } from '../vocabulary/request.ts';
+import type { AvatarRequest, UnassignableRequest } from '../vocabulary/request.ts';
 
 export type StandInPolicy = {
   /** `404` shows nothing: the failure is the answer. */
@@ -17,7 +17,7 @@ export const NOBODY: Omit<LetterRequest, 'size'> = { letter: '', colour: [190, 1
 /** The picture to draw for this request after this failure; undefined for none. */
 export function standInFor(
   policy: StandInPolicy,
-  request: AvatarRequest | NobodysRequest,
+  request: AvatarRequest | UnassignableRequest,
   error: AvatarError,
 ): LetterRequest | undefined {
   if (!policy.codes.has(error.code)) return undefined;

@@ -9,7 +9,7 @@ import { percentDecoded } from '../vocabulary/percent.ts';
 import {
   type AvatarRequest,
   LARGEST_SIZE,
-  type NobodysRequest,
+  type UnassignableRequest,
   SMALLEST_SIZE,
 } from '../vocabulary/request.ts';
 import { canBeAUsername, canonicalUser } from './username.ts';
@@ -22,7 +22,7 @@ const EXTENSION = 'png';
 /** @param siteOf the name of the site that serves a host */
 export function discourseGrammar(siteOf: (host: string) => string): AddressGrammar {
   return {
-    parse(path): AvatarRequest | NobodysRequest {
+    parse(path): AvatarRequest | UnassignableRequest {
       const { host, user: encoded, size: digits, version } = ADDRESS.exec(path)?.groups ?? {};
       if (
         host === undefined ||
@@ -37,7 +37,14 @@ export function discourseGrammar(siteOf: (host: string) => string): AddressGramm
       const { upload, valid } = parseVersion(percentDecoded(version));
       const size = Number(digits);
       if (!valid || size < SMALLEST_SIZE || size > LARGEST_SIZE || !canBeAUsername(user)) {
-        return { nobodys: true, site, host, user, size: drawable(size), extension: EXTENSION };
+        return {
+          isUnassignable: true,
+          site,
+          host,
+          user,
+          size: drawable(size),
+          extension: EXTENSION,
+        };
       }
       return { site, host, user, size, id: formatVersion(upload), extension: EXTENSION };
     },

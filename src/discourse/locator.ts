@@ -1,7 +1,7 @@
 /** Where avatars are, by Discourse's own database: whose upload an address means, and its keys. */
 import type { Locator, Whereabouts } from '../avatar/ports.ts';
 import type { AvatarName } from '../vocabulary/request.ts';
-import { Answers } from './answers.ts';
+import { StaleCache } from './stale-cache.ts';
 import { askableUpload, decide, MISSING } from './decide.ts';
 import { Directory, type DirectoryOptions } from './directory.ts';
 import { sharedHostOf, type Site, siteOfHost, type Sites } from './sites.ts';
@@ -65,14 +65,14 @@ export function createDiscourseLocator(options: DiscourseLocatorOptions): Discou
     default: openDefault,
   };
   const freshMs = { at: positiveMs, moved: MOVED_MS, missing: negativeMs } as const;
-  const answers = new Answers<Whereabouts>({
+  const answers = new StaleCache<Whereabouts>({
     max: MOST_ANSWERS,
     freshMs: ({ kind }) => freshMs[kind],
     // A missing avatar is not given longer: whoever got it since would be shown without for as long
     // as CDNs keep that answer, while a 503 is tried again.
     staleMs: ({ kind }) => (kind === 'missing' ? 0 : STALE_MS),
   });
-  const sizes = new Answers<readonly number[]>({
+  const sizes = new StaleCache<readonly number[]>({
     max: options.sites.sites.length,
     freshMs: () => positiveMs,
     staleMs: () => Infinity,

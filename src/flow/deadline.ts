@@ -1,17 +1,14 @@
 import { AvatarError } from '../errors.ts';
 
-/**
- * How long one request's miss may take. Its signal aborts when the time is up or the client is
- * gone, whichever is first.
- */
+/** Aborts after `ms`, or when `parent` does. */
 export class Deadline implements Disposable {
   readonly signal: AbortSignal;
   readonly #timer: NodeJS.Timeout;
 
   /** @param detail for the log, when the time is up */
-  constructor(ms: number, clientGone: AbortSignal, detail = `not done after ${ms} ms`) {
+  constructor(ms: number, parent: AbortSignal, detail = `not done after ${ms} ms`) {
     const timeUp = new AbortController();
-    this.signal = AbortSignal.any([timeUp.signal, clientGone]);
+    this.signal = AbortSignal.any([timeUp.signal, parent]);
     this.#timer = setTimeout(() => {
       timeUp.abort(new AvatarError('deadline_passed', { detail }));
     }, ms);

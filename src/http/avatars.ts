@@ -9,7 +9,7 @@ import { parseIfNoneMatch } from './conditional.ts';
 import { CACHE_STATUS, type PictureHeaders, VARY } from './headers.ts';
 import type { HitPath } from './hits.ts';
 import type { Negotiation } from './negotiation.ts';
-import { departureOf, pathAfter, sendPicture, sendStandIn, writeReply } from './pictures.ts';
+import { disconnectionOf, pathAfter, sendPicture, sendStandIn, writeReply } from './pictures.ts';
 
 type AvatarRoutesOptions = {
   readonly pipeline: Pipeline;
@@ -40,7 +40,7 @@ export const avatarRoutes: FastifyPluginCallback<AvatarRoutesOptions> = (app, op
       client: clientOf(request),
       tags: known === '*' ? [] : known,
       wish: wish ?? 'none',
-      departure: () => departureOf(reply),
+      disconnected: () => disconnectionOf(reply),
       watch: (stages) => (request.stages = stages),
     });
     send(answer, wish, options, request, reply);

@@ -8,11 +8,11 @@ import type { AddressGrammar, Sizes } from '../avatar/ports.ts';
 import type { Stages } from '../avatar/stages.ts';
 import { AvatarError } from '../errors.ts';
 import type { Extension } from '../vocabulary/formats.ts';
-import type { AvatarRequest, NobodysRequest } from '../vocabulary/request.ts';
+import type { AvatarRequest, UnassignableRequest } from '../vocabulary/request.ts';
 import type { Outcome, RequestCounter } from './access-log.ts';
 import { clientOf } from './client.ts';
 import { CACHE_STATUS, type PictureHeaders } from './headers.ts';
-import { departureOf } from './pictures.ts';
+import { disconnectionOf } from './pictures.ts';
 
 export type GalleryOptions = {
   readonly pipeline: Pipeline;
@@ -74,7 +74,7 @@ export const galleryRoutes: FastifyPluginCallback<GalleryOptions> = (app, option
     const formats = SHOWN;
     if (query.user === undefined) return { example, formats, sizes: [] };
     const asked = addressed(grammar, { ...query, size: '48' });
-    const policy = 'nobodys' in asked ? undefined : await sizes.policyOf(asked);
+    const policy = 'isUnassignable' in asked ? undefined : await sizes.policyOf(asked);
     return { example, formats, sizes: policy?.listed ?? USUAL_SIZES };
   });
 
@@ -87,7 +87,7 @@ export const galleryRoutes: FastifyPluginCallback<GalleryOptions> = (app, option
       client: clientOf(request),
       tags: [],
       wish: 'none',
-      departure: () => departureOf(reply),
+      disconnected: () => disconnectionOf(reply),
       watch: (begun) => (stages = begun),
     });
     const ms = performance.now() - startedAt;
@@ -118,7 +118,7 @@ function isOwnName(host: string): boolean {
 }
 
 /** @throws AvatarError `path_invalid` */
-function addressed(grammar: AddressGrammar, query: Query): AvatarRequest | NobodysRequest {
+function addressed(grammar: AddressGrammar, query: Query): AvatarRequest | UnassignableRequest {
   const { host = '', user = '', size = '', id = '' } = query;
   return grammar.parse([host, user, size, `${id}.png`].map(encodeURIComponent).join('/'));
 }

@@ -5,7 +5,7 @@ import type { LetterRequest } from '../vocabulary/letter.ts';
 import { clientOf } from './client.ts';
 import { CACHE_STATUS, type PictureHeaders } from './headers.ts';
 import type { HitPath } from './hits.ts';
-import { departureOf, pathAfter, sendPicture } from './pictures.ts';
+import { disconnectionOf, pathAfter, sendPicture } from './pictures.ts';
 
 type LetterRoutesOptions = {
   readonly letters: Letters;
@@ -27,7 +27,7 @@ export const letterRoutes: FastifyPluginCallback<LetterRoutesOptions> = (app, op
       const letter = parse(pathAfter(prefix, request));
       const turn = { site: SITE, client: clientOf(request) };
       const { variant, key, source } = await letters.answer(letter, 'png', turn, {
-        departure: () => departureOf(reply),
+        disconnected: () => disconnectionOf(reply),
         watch: (stages) => (request.stages = stages),
       });
       request.outcome = { name: source, picture: 'letter', format: variant.format };

@@ -69,7 +69,7 @@ export function pathAfter(prefix: string, { raw }: FastifyRequest): string {
 }
 
 /** Aborts when the client closes the connection before it has its answer, or has done so already. */
-export function departureOf({ raw }: FastifyReply): AbortSignal {
+export function disconnectionOf({ raw }: FastifyReply): AbortSignal {
   const left = (): AvatarError => new AvatarError('client_left');
   if (raw.destroyed) return AbortSignal.abort(left());
   const controller = new AbortController();

@@ -24,9 +24,9 @@ export type AvatarRequest = {
 /** What of a request names a picture, whatever its size and format. */
 export type AvatarName = Pick<AvatarRequest, 'host' | 'user' | 'id'>;
 
-/** An address that is well-formed but cannot be anybody's, whoever is asked. */
-export type NobodysRequest = {
-  readonly nobodys: true;
+/** A well-formed address that cannot be the avatar of anybody. */
+export type UnassignableRequest = {
+  readonly isUnassignable: true;
   readonly site: string;
   readonly host: string;
   readonly user: string;

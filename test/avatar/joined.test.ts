@@ -79,7 +79,7 @@ function openPipeline(renderer: Renderer): { pipeline: Pipeline; endReads: () =>
 }
 
 function caller(client: string): Caller {
-  return { client, tags: [], wish: 'none', departure: () => never };
+  return { client, tags: [], wish: 'none', disconnected: () => never };
 }
 
 const request = parseAvatarPath('forum.example/u/48/1.png');

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { Answers } from '../../src/discourse/answers.ts';
+import { StaleCache } from '../../src/discourse/stale-cache.ts';
 
 const { signal } = new AbortController();
 
 function clocked(max = 100) {
   const clock = { now: 0 };
-  const answers = new Answers<string>({
+  const answers = new StaleCache<string>({
     max,
     freshMs: (answer) => (answer === 'no' ? 10 : 100),
     staleMs: (answer) => (answer === 'no' ? 0 : 1000),
@@ -17,7 +17,7 @@ function clocked(max = 100) {
 const answering = (answer: string) => () => Promise.resolve(answer);
 const failing = () => Promise.reject(new Error('down'));
 
-describe('answers', () => {
+describe('the answers of a stale cache', () => {
   it('are given without asking again as long as they are fresh, each kind its own time', async () => {
     const { clock, answers } = clocked();
     await answers.get('a', signal, answering('yes'));

@@ -1,8 +1,11 @@
-/** A bounded memory of answers that are costly to get, with one flight for each question. */
+/**
+ * A bounded memory of answers that are costly to get, with one flight for each question. A stale answer is
+ * given where asking again fails.
+ */
 import { LRUCache } from 'lru-cache';
 import { SingleFlight } from '../flow/single-flight.ts';
 
-type AnswersOptions<T> = {
+type StaleCacheOptions<T> = {
   /** How many answers are held; the least recently used go first. */
   readonly max: number;
   /** How long an answer is given without asking again, in milliseconds. */
@@ -15,14 +18,14 @@ type AnswersOptions<T> = {
 
 type Held<T> = { readonly answer: T; readonly at: number };
 
-export class Answers<T> {
-  readonly #options: AnswersOptions<T>;
+export class StaleCache<T> {
+  readonly #options: StaleCacheOptions<T>;
   readonly #now: () => number;
   readonly #held: LRUCache<string, Held<T>>;
   // A failure is the database's, not one caller's bad luck: all who waited get it.
   readonly #flights = new SingleFlight<T>(() => false);
 
-  constructor(options: AnswersOptions<T>) {
+  constructor(options: StaleCacheOptions<T>) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
     this.#held = new LRUCache({ max: options.max });

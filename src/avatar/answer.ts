@@ -1,21 +1,21 @@
-/** What the pipeline is asked with, and what it can answer. */
+/** The pipeline's caller, and the answers it can have. */
 import type { AvatarError } from '../errors.ts';
 import type { AvatarRequest } from '../vocabulary/request.ts';
 import type { Wish } from './format-choice.ts';
 import type { Variant } from './ports.ts';
 import type { Stages } from './stages.ts';
 
-/** Who asks, what it has already, and how to learn that it is gone. */
+/** The client that asks: what it holds already, and how to learn that it is gone. */
 export type Caller = {
-  /** A name for whoever sends this: those of one name take turns with those of others. */
+  /** A name for the client: requests of one name take turns with those of others. */
   readonly client: string;
   /** Entity tags of the copies it holds, without quotes. */
   readonly tags: readonly string[];
   /** Counts at `.png` addresses only. */
   readonly wish: Wish;
-  /** Asked for on a miss only: a hit needs no signal. */
+  /** Aborts when the client is gone. Called on a miss only: a hit needs no signal. */
   disconnected(): AbortSignal;
-  /** Handed the timing of the work that begins for it; not of work of others that it joins. */
+  /** Is given the timing of the work that begins for this client, not of work that it joins. */
   watch?(stages: Stages): void;
 };
 
@@ -29,13 +29,13 @@ export type Answer =
   | {
       readonly kind: 'variant';
       readonly variant: Variant;
-      /** Under which it is in memory from now on. */
+      /** The key under which the variant is in memory from now on. */
       readonly key: string;
       readonly source: Source;
-      /** Why nobody could be asked whether the original is still the one this was made from. */
+      /** The error that kept the copy from being verified against its original. */
       readonly trouble?: AvatarError;
     }
-  /** Instead of the avatar, because of the error. */
+  /** A picture shown in place of the avatar, because of the error. */
   | {
       readonly kind: 'stand-in';
       readonly picture: 'blank' | 'letter';
@@ -48,5 +48,5 @@ export type Answer =
   /** The client is sent there. */
   | { readonly kind: 'elsewhere'; readonly request: AvatarRequest; readonly because: WhyElsewhere };
 
-/** What of the address is another: its size is not shown, or its upload is not the user's. */
+/** Why the client is sent elsewhere: the size is not served, or the upload is not the user's. */
 export type WhyElsewhere = 'size' | 'upload';

@@ -17,7 +17,7 @@ type MadeFrom = { readonly originalTag: string };
 type FindingOptions<Copy extends MadeFrom> = {
   /** A picture there is already, if there is one: the original is read only when it is another. */
   readonly copy: Copy | undefined;
-  /** In whose turn a read waits, and a render would. */
+  /** The turn in which a read waits, and a render would. */
   readonly turn: Turn;
   readonly dueAt: number;
   readonly stages: Stages;

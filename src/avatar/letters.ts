@@ -14,7 +14,7 @@ type LettersParts = {
 };
 
 type LettersRules = {
-  /** Of the drawing: fonts, shapes, encoder. Raised whenever the bytes of any letter change. */
+  /** The version of fonts, shapes and encoder, raised whenever the bytes of any letter change. */
   readonly version: number;
   readonly deadlineMs: number;
 };
@@ -34,8 +34,8 @@ export class Letters {
   }
 
   /**
-   * @param turn for whom: drawing is shared out fairly
-   * @param dueAt on the clock of `performance.now()`; for one that stands in, when the other was due
+   * @param turn whose turn it is: renderers are shared out fairly
+   * @param dueAt on the clock of `performance.now()`; a stand-in is due when the avatar was
    * @throws AvatarError
    */
   async answer(

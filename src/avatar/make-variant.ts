@@ -1,4 +1,4 @@
-/** The step from an original to the variant that was asked for: looked into, rendered, named. */
+/** The step from an original to the variant asked for: it is inspected, rendered and named. */
 import type { Turn } from '../flow/fair-queue.ts';
 import type { AskedFormat } from '../vocabulary/formats.ts';
 import type { Inspector, Original, Renderer, RenderJob, Variant, Vectors } from './ports.ts';
@@ -48,7 +48,7 @@ type VariantJob = Omit<RenderJob, 'identity' | 'format'> & {
 };
 
 /**
- * Of an original that was looked into, for visitors and ahead of them: the same bytes under the same tag.
+ * Renders an original that was inspected, for visitors or ahead of them: the same bytes and the same tag.
  * @throws AvatarError as the renderer does
  */
 export async function renderVariant(
@@ -59,7 +59,7 @@ export async function renderVariant(
 ): Promise<Variant> {
   const rendition = await renderAsked(renderer, asked, { ...job, identity }, signal);
   const { format, isProvisional = false } = rendition;
-  // Held by nobody who asks for the animation again.
+  // A provisional still must not validate as the animation.
   const named = isProvisional ? format : asked;
   const tag = entityTag({ etag }, job.size, format, profiles, named);
   return { ...rendition, etag: tag, lastModified };

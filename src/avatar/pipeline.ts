@@ -1,6 +1,6 @@
 /**
- * How an avatar is answered, from top to bottom. This page is the specification, and `misses.ts` the
- * next one of it; each step is a part of its own, and none of them knows of HTTP.
+ * How an avatar is answered, from top to bottom. This page is the specification, and `misses.ts` is its
+ * next page; each step is a part of its own, and none of them knows of HTTP.
  */
 import { AvatarError } from '../errors.ts';
 import { orAbort } from '../flow/abort.ts';
@@ -29,11 +29,11 @@ type PipelineParts = MissParts & {
 export type PipelineRules = MissRules & {
   /** The hosts served, in lower case; undefined: all. */
   readonly hosts: ReadonlySet<string> | undefined;
-  /** Only then do sites take turns: else one client could have the turns of as many as it names. */
+  /** Sites take turns only if they are known: else a client would have the turns of all that it names. */
   readonly knowsItsSites: boolean;
-  /** What a `.png` address gives. */
+  /** The format that a `.png` address gives. */
   readonly format: AskedFormat;
-  /** Of originals that move, in formats that can. */
+  /** Whether originals that move go on moving, in formats that can. */
   readonly keepsMotion: boolean;
   readonly standIn: StandInPolicy;
 };
@@ -86,7 +86,7 @@ export class Pipeline {
     return await this.#answerMiss({ request, format, key, turn }, caller, dueAt);
   }
 
-  /** Known already, or asked of a database, which may take its time. */
+  /** The policy is known already, or asked of a database, which may take its time. */
   async #policyOf(request: AvatarRequest, caller: Caller, dueAt: number): Promise<SizePolicy> {
     const policy = this.#parts.sizes.policyOf(request);
     if (!(policy instanceof Promise)) return policy;
@@ -144,7 +144,7 @@ export class Pipeline {
   ): Promise<Answer> {
     const letter = standInFor(this.#rules.standIn, request, error);
     if (letter === undefined) throw error;
-    // Whatever is wished for: a drawing is as small in PNG, and one copy does for all.
+    // In PNG, whatever the client prefers: a drawing is as small in that, and one copy does for all.
     const format = askedFormat(request.extension, 'none', this.#rules.format, false);
     const drawn = await this.#parts.letters.answer(
       letter,

@@ -46,27 +46,27 @@ export type Original = {
   readonly etag: string;
   readonly lastModified: Date;
   /**
-   * Where the reader is the only one: gives the memory of `bytes` back. To be called after a success
-   * only, for after a failure somebody below may still be at them.
+   * Gives the memory of `bytes` back; undefined when there are other readers. To be called after a success
+   * only: after a failure, work that was called off may still use them.
    */
   readonly release?: () => void;
   /**
-   * To be called when the reader needs `bytes` no more, whatever came of it: until then they count as
-   * held in memory, of which there is so much for all originals.
+   * To be called when the reader needs `bytes` no more, after a failure too: until then they count towards
+   * the memory that all originals may take.
    */
   readonly done?: () => void;
 };
 
-/** What reading gives: undefined for what is not there, 'unchanged' where it was asked for. */
+/** The result of a read: undefined when nothing is there, 'unchanged' when `ifNoneMatch` still holds. */
 export type Found = Original | 'unchanged' | undefined;
 
 export type ReadOptions = {
   readonly signal: AbortSignal;
   /** The entity tag of a copy somebody has: the store answers 'unchanged' when it still holds. */
   readonly ifNoneMatch?: string | undefined;
-  /** How long each store is waited for, the last one too; default: that one until `signal` aborts. */
+  /** How long each store is waited for. By default the last one is waited for until `signal` aborts. */
   readonly patienceMs?: number | undefined;
-  /** Whose turn it is, where reads wait for each other. */
+  /** The turn in which the read waits, where there are too many at once. */
   readonly turn?: Turn | undefined;
 };
 
@@ -82,21 +82,21 @@ export interface Originals {
 
 /** An original that may be decoded: its header was read, and what is dangerous in it is gone. */
 export type InspectedOriginal = {
-  /** What the decoder gets; not always the bytes of the store. */
+  /** The bytes for the decoder, which are not always those of the store. */
   readonly bytes: Buffer;
   readonly format: OriginalFormat;
   /** In pixels, before orientation. */
   readonly width: number;
   readonly height: number;
   readonly frames: number;
-  /** What decoding is expected to hold in memory, in bytes. */
+  /** How many bytes of memory decoding is expected to hold. */
   readonly decodedBytes: number;
   /** All of its frames, where there are several and keeping them is allowed. */
   readonly motion?: Motion | undefined;
 };
 
 export type Motion = {
-  /** What the decoder gets to show all frames. */
+  /** The bytes for a decoder that shows all frames. */
   readonly bytes: Buffer;
   readonly decodedBytes: number;
 };
@@ -116,11 +116,11 @@ export type RenderJob = Turn & {
   readonly original: InspectedOriginal;
   readonly size: number;
   readonly format: Format;
-  /** Which picture this is, for blaming it when a renderer dies: `Original.identity`. */
+  /** Names the picture, which is blamed when a renderer dies over it: `Original.identity`. */
   readonly identity: string;
   /** When the answer is due, on the clock of `performance.now()`. */
   readonly dueAt: number;
-  /** Told when the wait for a renderer is over. */
+  /** Called when the wait for a renderer is over. */
   readonly onTurn?: () => void;
 };
 
@@ -157,17 +157,17 @@ export type Variant = {
   /** Strong and opaque, without quotes. */
   readonly etag: string;
   readonly lastModified: Date;
-  /** Shown until a better one can be made: not for long, and to nobody else. */
+  /** Cached briefly and never stored in the bucket: the next one made may be better. */
   readonly isProvisional?: boolean;
 };
 
 export interface VariantCache {
   get(key: string): Variant | undefined;
-  /** @param forMs when it should be forgotten; default: when there is no room for it any more */
+  /** @param forMs after which it is forgotten; default: when there is no room for it any more */
   set(key: string, variant: Variant, forMs?: number): void;
 }
 
-/** As it is in the shared store: with what was asked for, which may have been "the original's own". */
+/** A variant in the shared store, with the format asked for, which may be "the original's own". */
 export type SharedVariant = Variant & { readonly asked: AskedFormat };
 
 export type StoredVariant = {
@@ -177,12 +177,10 @@ export type StoredVariant = {
   readonly version: string;
 };
 
-/** What became of a copy that was found: served as verified or not, or of no use. */
+/** How a copy that was found was used: served as verified, served unverified, or not at all. */
 export type SharedUse = 'hit' | 'unverified' | 'stale';
 
-/**
- * Variants that all instances share. Its trouble is never a request's: it is then as if it had nothing.
- */
+/** The variants that all instances share. In trouble it answers as if it were empty: no request fails. */
 export interface SharedVariants {
   /** @throws nothing but the signal's reason */
   read(key: string, turn: Turn, signal: AbortSignal): Promise<StoredVariant | undefined>;

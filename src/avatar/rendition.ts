@@ -1,4 +1,4 @@
-/** One variant of an original, moving where it may. */
+/** Renders one variant of an original, moving where it may. */
 import { AvatarError } from '../errors.ts';
 import {
   type AskedFormat,
@@ -13,14 +13,14 @@ import type { InspectedOriginal, Renderer, RenderJob } from './ports.ts';
 type Rendition = {
   readonly bytes: Buffer;
   readonly format: Format;
-  /** A still for want of time, where another try may bring all that moves. */
+  /** Whether it is a still for want of time, so that another try may bring the animation. */
   readonly isProvisional?: boolean;
 };
 
 /**
- * What may be encoded, in pixels of all frames together as they are scaled: half a second of work for
- * what is usual, three quarters for noise. A frame of a GIF has its palette to be found, which costs as
- * much as 3000 pixels, and each pixel costs four times what it does in WebP.
+ * How many scaled pixels all frames may have together: half a second of encoding for usual pictures, three
+ * quarters for noise. Finding the palette of a GIF's frame costs as much as 3000 pixels, and each of its
+ * pixels costs four times what it does in WebP.
  */
 const BUDGETS = {
   awebp: { frame: 0, all: 6e6 },
@@ -45,7 +45,7 @@ export async function renderAsked(
     return { bytes: await renderer.render(moving, signal), format };
   } catch (error) {
     const { code } = AvatarError.from(error);
-    // A later frame is damaged, or there was no time for all of them: the first is another matter.
+    // A later frame is damaged, or there was no time for all: the first may be fine.
     if (code !== 'original_corrupt' && code !== 'animation_too_slow') throw error;
     const still = stillFormat(format);
     const bytes = await renderer.render({ ...job, format: still }, signal);
@@ -53,7 +53,7 @@ export async function renderAsked(
   }
 }
 
-/** All frames are scaled before the middle of each is cut out. */
+/** Counts whole frames: they are scaled before the middle of each is cut out. */
 function isWithin(
   budget: { readonly frame: number; readonly all: number },
   { motion, frames, width, height }: InspectedOriginal,

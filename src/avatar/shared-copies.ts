@@ -15,7 +15,7 @@ export type UsableCopy<Copy = Variant> = {
   readonly version: string;
 };
 
-/** What a copy in the shared store, with its bytes or without, is worth to this instance. */
+/** What this instance thinks of a copy in the shared store, looked at with its bytes or without. */
 export type Judgement<Copy> =
   | (UsableCopy<Copy> & { readonly kind: 'usable' })
   /** Damaged, or made with other settings. */
@@ -27,13 +27,13 @@ export type SharedCopy = Judgement<Variant>;
 
 export type SharingRules = {
   readonly profiles: ProfileVersions;
-  /** What a `.png` address gives. */
+  /** The format that a `.png` address gives. */
   readonly format: AskedFormat;
-  /** The canonical address, from `/user_avatar/` on; undefined where it may be another's some day. */
+  /** The canonical address, from `/user_avatar/` on; undefined if it may be another site's some day. */
   readonly addressOf: (request: AvatarRequest) => string | undefined;
 };
 
-/** Where the variant is kept; undefined when it cannot be shared. */
+/** The key under which the variant is kept; undefined when it cannot be shared. */
 export function keyOf(
   { request, format }: AskedVariant,
   { addressOf, format: plain }: Pick<SharingRules, 'addressOf' | 'format'>,
@@ -77,13 +77,13 @@ export class SharedCopies {
     return copy;
   }
 
-  /** For the metrics: what became of a usable copy. */
+  /** Tells the metrics what became of a usable copy. */
   used(use: SharedUse): void {
     this.#store.used(use);
   }
 
   /**
-   * Puts a variant just rendered there for the others, in place of what was found.
+   * Puts a variant that was just rendered into the store, in place of the copy that was found there.
    *
    * Vector originals are not kept: there was nothing to render, and a bucket cannot give them the
    * Content-Security-Policy they are sent with.

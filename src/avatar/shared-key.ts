@@ -5,8 +5,8 @@ import { hasPlainSegments } from '../vocabulary/keys.ts';
 const LONGEST_KEY_BYTES = 900;
 
 /**
- * Where instances share a variant: under the path of its own address, decoded as S3 decodes the path
- * it is asked for, so that a CDN that is given the bucket as an origin finds it there. One variant, one
+ * The key that instances share a variant under: the path of its own address, decoded as S3 decodes a
+ * request's path, so that a CDN that is given the bucket as an origin finds it there. One variant, one
  * key: `.png` has what a `.png` address gives when nothing else is negotiated, whatever format that is;
  * every other format is under its own extension.
  *

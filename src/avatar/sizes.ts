@@ -2,13 +2,13 @@ import { AvatarError } from '../errors.ts';
 
 /** Which sizes are served. Without a list, every size the grammar allows. */
 export type SizePolicy = {
-  /** Never empty. In the order of who listed them, which decides between two that are as near. */
+  /** Never empty, and in the order listed, which decides between two sizes equally near. */
   readonly listed?: readonly number[] | undefined;
   readonly unlisted: 'nearest' | 'reject';
 };
 
 /**
- * The size to serve for the size asked; another one means: send the client there.
+ * Chooses the size to serve; if it is not the one asked for, the client is sent to it.
  * @throws AvatarError `size_not_served`
  */
 export function chooseSize(policy: SizePolicy, asked: number): number {

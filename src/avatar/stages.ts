@@ -1,4 +1,4 @@
-/** The stages of a miss, in the order of its way. A letter has the last two alone. */
+/** The stages of a miss, in their order. A letter has only the last two. */
 export const STAGES = ['shared', 'locate', 'read', 'inspect', 'wait', 'render'] as const;
 
 type Stage = (typeof STAGES)[number];
@@ -44,7 +44,7 @@ export class Stages {
   }
 }
 
-/** Told of the work behind misses, which is not always one piece for each request. */
+/** Hears of the work behind misses, of which several requests may share one piece. */
 export interface WorkObserver {
   /** A picture was not in memory. */
   missed(): void;

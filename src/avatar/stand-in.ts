@@ -7,7 +7,7 @@ import type { AvatarRequest, UnassignableRequest } from '../vocabulary/request.t
 export type StandInPolicy = {
   /** `404` shows nothing: the failure is the answer. */
   readonly picture: '404' | 'blank' | 'letter';
-  /** The failures it is shown for; all others are answered as failures. */
+  /** The failures that it is shown for; all others are answered as they are. */
   readonly codes: ReadonlySet<FaultCode>;
 };
 

@@ -1,18 +1,16 @@
-/**
- * What a variant is called: in caches (its key) and by clients (its entity tag).
- */
+/** The names of a variant: its key in caches, its entity tag with clients. */
 import { type AskedFormat, isFormat, type VariantFormat } from '../vocabulary/formats.ts';
 import type { AvatarRequest } from '../vocabulary/request.ts';
 
 /** The encoder settings of each format have a version: new bytes from old originals, new number. */
 export type ProfileVersions = Readonly<Record<VariantFormat, number>>;
 
-/** Names the avatar whatever its size and format: what is missing or damaged is so in all. */
+/** Names the avatar in all sizes and formats: one that is missing or damaged is so in each. */
 export function avatarKey(request: AvatarRequest): string {
   return `${request.site}/${request.user}/${request.id}`;
 }
 
-/** Everything that decides the bytes, but for the original's content and the profile's version. */
+/** Names all that decides the bytes but the original's content and the profile's version. */
 export function variantKey(request: AvatarRequest, format: AskedFormat): string {
   return `${avatarKey(request)}/${request.size}.${format}`;
 }
@@ -23,10 +21,10 @@ export function variantKey(request: AvatarRequest, format: AskedFormat): string 
  * so every instance computes the same one; and the original's tag can be read back out of it, so
  * a store can say "unchanged" for a variant that no instance holds any more.
  *
- * Where another format was asked for than is given, the tag has that too: `jpg1.original-90-…`,
- * `webp1.awebp-90-…`. It was the original that decided, and as long as it is unchanged it decides the
- * same. Without it a tag could be from a time when something else was asked for at this address, as
- * before animations were allowed, and tell nothing of what would be given today.
+ * Where another format was asked for than is given, the tag names that too: `jpg1.original-90-…`,
+ * `webp1.awebp-90-…`. The original decided, and will decide the same for as long as it is unchanged. A tag
+ * without it could be from a time when something else was asked for at this address, as before animations
+ * were allowed, and would not tell what is given today.
  */
 export function entityTag(
   original: { readonly etag: string },
@@ -45,7 +43,7 @@ const TAG = /^(?<format>[a-z]+)(?<profile>\d+)(?:\.(?<mark>[a-z]+))?-(?<size>\d+
 export type HeldCopy = { readonly tag: string; readonly originalTag: string };
 
 /**
- * Of the tags a client has, the first that this service would give today for this variant, if the
+ * Finds, among a client's tags, the first that this service would give today for this variant if the
  * original is still the same. A cache sends the tags of every copy it has of an address (RFC 9111,
  * section 4.3.1), those for other clients too.
  */

@@ -4,7 +4,7 @@ import { AvatarError, type FaultCode } from '../errors.ts';
 /** Bounds the memory a flood of distinct missing avatars can take: half a kilobyte each. */
 const MOST_REMEMBERED = 20_000;
 
-/** An error itself holds its stack and its cause, up to kilobytes that nobody will read. */
+/** The error itself is not kept: its stack and its cause are kilobytes that nobody will read. */
 type Verdict = { readonly code: FaultCode; readonly detail: string | undefined };
 
 /**
@@ -14,7 +14,7 @@ type Verdict = { readonly code: FaultCode; readonly detail: string | undefined }
 export class Verdicts {
   readonly #verdicts = new LRUCache<string, Verdict>({ max: MOST_REMEMBERED });
 
-  /** What is no verdict is not remembered. */
+  /** Remembers the error if it is a verdict; other errors are ignored. */
   remember(name: string, error: unknown, forMs: number): void {
     if (!(error instanceof AvatarError) || !error.isVerdict) return;
     const { code, detail } = error;

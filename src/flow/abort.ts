@@ -1,7 +1,7 @@
 /**
  * Settles as `work` does, or rejects with the signal's reason as soon as it is aborted: not
  * everything below listens to signals (a look-up of credentials, a hung network file system).
- * @param onLate gets what `work` gives after everybody left, to free what it holds
+ * @param onLate is given a result that comes too late, to free what it holds
  */
 export async function orAbort<T>(
   work: Promise<T>,

@@ -5,17 +5,17 @@ import { ServiceTimes } from './service-times.ts';
 
 /** A first guess per class, in milliseconds; what is measured replaces it at once. */
 const INITIAL_SERVICE_MS = 40;
-/** Work that may be waiting, whatever the estimates say: bounds what the wait holds in memory. */
+/** How much work may wait, whatever the estimates say: bounds what waiting work holds in memory. */
 const MOST_WAITING = 2000;
 /**
  * Estimates err: work may wait only if twice the wait expected, and the work itself, still end before its
- * deadline. What waits and is late after all has held a place for nothing, and half the time until the
- * deadline is queue enough to keep every renderer busy.
+ * deadline. Work that waits and is late after all has held a place for nothing, and a queue of half the time
+ * until the deadline keeps every renderer busy.
  */
 const WAIT_MARGIN = 2;
 /** Work of one class is alike: the last dozen tell how long the next one takes. */
 const REMEMBERED_OF_CLASS = 12;
-/** Any mixture: after a few small pictures the queue must not seem short. */
+/** Work of all classes is a mixture: after a few small pictures the queue must not seem short. */
 const REMEMBERED_OF_ALL = 100;
 /**
  * The first render of a fresh process takes many times what the next ones do. Believed at once, it would
@@ -23,20 +23,20 @@ const REMEMBERED_OF_ALL = 100;
  */
 const TRUST_IN_GUESS = 4;
 const ALL = 'all';
-/** Of those who wait, when one that needs little is looked for. */
+/** How many of those waiting are looked at to find one that needs few bytes. */
 const MOST_LOOKED_AT = 100;
 
 export type Ticket = Turn & {
   /** Bytes this work is expected to hold. */
   readonly bytes: number;
-  /** Work of one class takes about equally long; more may become of it during the wait. */
+  /** Work of one class takes about equally long; the class may change while work joins a batch. */
   readonly costClass: string;
   /** When the answer is due, on the clock of `performance.now()`; may become later during the wait. */
   readonly dueAt: number;
   readonly signal: AbortSignal;
 };
 
-/** Why work was refused: at the door, for two reasons; before its door was reached; after a wait. */
+/** Why work was refused: on arrival (two reasons), on reserving a place, or after a wait. */
 export type ShedReason = 'queue_full' | 'would_be_late' | 'foreseen' | 'became_late';
 
 type Waiting = Work & {
@@ -45,7 +45,7 @@ type Waiting = Work & {
   readonly turn: PromiseWithResolvers<void>;
 };
 
-/** Who may come in, and whom it passes whose turn it was. */
+/** The work to let in, and the work that it passes, whose turn it was. */
 type Called = { readonly next: Waiting; readonly passed?: Waiting };
 
 /**
@@ -58,11 +58,11 @@ export class Admission {
   readonly #capacity: Capacity;
   readonly #queue = new FairQueue<Waiting>();
   readonly #times = new ServiceTimes(INITIAL_SERVICE_MS, REMEMBERED_OF_CLASS, TRUST_IN_GUESS);
-  /** For what is not known yet. */
+  /** Estimates work whose class is not known yet. */
   readonly #average = new ServiceTimes(INITIAL_SERVICE_MS, REMEMBERED_OF_ALL, TRUST_IN_GUESS);
-  /** Places kept: nobody is called from here. */
+  /** Places kept for work to come: nothing is called from here. */
   readonly #reserved = new FairQueue<object>();
-  /** In order of arrival, which turns are not. */
+  /** All that waits, in order of arrival. */
   readonly #arrivals = new Set<Waiting>();
   readonly #shed = { queue_full: 0, would_be_late: 0, foreseen: 0, became_late: 0 };
 
@@ -79,7 +79,7 @@ export class Admission {
     return this.#queue.size;
   }
 
-  /** How long the one who came first has been waiting; 0 when nobody is. */
+  /** How long the oldest work has been waiting; 0 when none is. */
   get oldestWaitMs(): number {
     for (const { since } of this.#arrivals) return performance.now() - since;
     return 0;
@@ -91,8 +91,8 @@ export class Admission {
   }
 
   /**
-   * Keeps a place for work whose input has yet to be fetched, until the place is disposed of. Those who
-   * are on their way count: else all who ask during one slow read would be let in together.
+   * Keeps a place for work whose input has yet to be fetched, until the place is disposed of. Such work
+   * counts: else all that is asked for during one slow read would be let in together.
    * @throws AvatarError `overloaded`, when work that came now could only be late
    */
   reserve(turn: Turn, dueAt: number): Disposable {
@@ -110,8 +110,8 @@ export class Admission {
 
   /**
    * Runs the work when it is its turn.
-   * @param work calls `begins` when it has what it had to wait for first, a renderer that was just
-   *   started: taken for service time, that once would turn away the next hundred
+   * @param work calls `begins` once it need not wait any more for a renderer that was just started:
+   *   counted as service time, one such wait would turn away the next hundred
    * @throws AvatarError `overloaded`, with when to come back, and whatever the work throws
    */
   async run<Result>(
@@ -128,7 +128,7 @@ export class Admission {
     try {
       return await work(begins);
     } finally {
-      // What never began tells only how long others would wait in vain, and nothing where it failed at once.
+      // Work that never began is charged its estimate or the wait: it must not look like a fast render.
       this.#leave(admitted, Math.max(leastMs, performance.now() - startedAt));
     }
   }
@@ -144,7 +144,7 @@ export class Admission {
     };
     if (this.#queue.size === 0 && this.#capacity.fits(waiting)) {
       this.#queue.push(ticket, waiting, waiting.expectedMs);
-      // Itself, and those who owe pay for this turn too.
+      // This finds the work itself, and lets those who owe time pay for the turn.
       this.#queue.advance();
       this.#letIn({ next: waiting });
     } else {
@@ -158,7 +158,7 @@ export class Admission {
   #refuseIfInVain({ ticket, expectedMs }: Waiting): void {
     const aheadMs = this.#queue.aheadMs(ticket);
     const waitMs = this.#waitMs(aheadMs);
-    // Whose turn comes soon is not who has filled the queue.
+    // A caller whose turn comes soon did not fill the queue; admit it.
     const isFull = this.#queue.size >= MOST_WAITING && aheadMs >= this.#queue.ms / 2;
     if (isFull) throw this.#refusal('queue_full', waitMs);
     if (isLate(waitMs, expectedMs, ticket.dueAt)) throw this.#refusal('would_be_late', waitMs);
@@ -208,7 +208,7 @@ export class Admission {
     }
   }
 
-  /** Whose turn it is; while there are not enough bytes for that one, another that needs less. */
+  /** Finds the work whose turn it is or, while there are too few bytes for that, work that needs less. */
   #next(): Called | undefined {
     if (!this.#capacity.hasFreeSlot) return undefined;
     const first = this.#queue.advance();

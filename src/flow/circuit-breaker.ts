@@ -1,13 +1,13 @@
 type CircuitBreakerSettings = {
-  /** So many failures in a row, and it is left alone. */
+  /** After so many failures in a row the service is not called. */
   readonly failures: number;
-  /** For how long, before one request tries it again. */
+  /** How long it is not called, until one request tries it again. */
   readonly restMs: number;
 };
 
 /**
- * Spares those who can do without it a service that fails or hangs. After its rest one request finds
- * out how it is; the others hear what came of it.
+ * Stops calling an optional service that keeps failing. After a rest one request finds out how it is, and
+ * the others go by that.
  */
 export class CircuitBreaker {
   readonly #settings: CircuitBreakerSettings;
@@ -20,13 +20,13 @@ export class CircuitBreaker {
     this.#now = now;
   }
 
-  /** Whether to ask now; who does, tells how it went. */
+  /** Whether to call it now; whoever does reports how it went. */
   allows(): boolean {
     const { failures, restMs } = this.#settings;
     if (this.#failuresInARow < failures) return true;
     const now = this.#now();
     if (now < this.#restsUntil) return false;
-    // One who leaves before there is an answer tells nothing: then another tries, a rest later.
+    // A caller that leaves before the answer reports nothing: after another rest the next one tries.
     this.#restsUntil = now + restMs;
     return true;
   }

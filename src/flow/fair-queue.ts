@@ -1,10 +1,10 @@
 /**
- * Whose turn it is. A client is whoever sends the requests, as far as the service can tell; a user is
- * the one whose avatar is asked for.
+ * In whose turn something waits. A client is whoever sends the requests, as far as the service can tell; a
+ * user is the one whose avatar is asked for.
  */
 export type Turn = { readonly site: string; readonly client: string; readonly user: string };
 
-/** What one who owes time pays off by letting a turn pass: about what the least work takes. */
+/** The debt that is paid off by letting a turn pass: about what the least work takes. */
 export const PAID_BY_A_TURN_MS = 10;
 
 /**
@@ -12,10 +12,10 @@ export const PAID_BY_A_TURN_MS = 10;
  * users asked for: a flood from one of them lengthens its own wait, not that of the others. First come,
  * first served within one user.
  *
- * What they share is time, not turns: one who was given a second would else get as many turns as one
- * who was given a millisecond. Whoever is served owes the time it takes, and lets turns pass until that
- * is paid off. (Deficit round robin, by Shreedhar and Varghese, paid afterwards: how long work takes is
- * not known before.)
+ * They share time, not turns: work of a second would otherwise get as many turns as work of a
+ * millisecond. Whoever is served owes the time that it takes, and lets turns pass until that is paid off.
+ * (Deficit round robin, by Shreedhar and Varghese, but paid afterwards: how long work takes is not known
+ * before.)
  */
 export class FairQueue<Item> {
   readonly #all = new Line<Item>();
@@ -24,45 +24,45 @@ export class FairQueue<Item> {
     return this.#all.size;
   }
 
-  /** What all that wait are expected to take. */
+  /** How long all that waits is expected to take. */
   get ms(): number {
     return this.#all.ms;
   }
 
-  /** @param ms what it is expected to take */
+  /** @param ms how long the item is expected to take */
   push(turn: Turn, item: Item, ms: number): void {
     this.#all.push(namesOf(turn), item, ms);
   }
 
   /**
-   * Goes round to the one whose turn it is; those who owe let theirs pass, and so pay. Only for when one can
-   * be served: whoever it is stays in the queue, and at its head, until it is taken out.
+   * Goes round to the item whose turn it is; those who owe let theirs pass, and so pay. To be called only
+   * when an item can be served: the one found stays at the head of the queue until it is taken out.
    */
   advance(): Item | undefined {
     return this.#all.advance();
   }
 
-  /** All that wait, about in the order of their turns. */
+  /** All that waits, about in the order of turns. */
   all(): Iterable<Item> {
     return this.#all.all();
   }
 
-  /** Takes it out to be served, for which its site, client and user owe what it is expected to take. */
+  /** Takes the item out to be served; its site, client and user owe the time that it is expected to take. */
   serve(turn: Turn, item: Item): void {
     this.#all.take(namesOf(turn), item, true);
   }
 
-  /** Takes it out, and nobody owes anything. */
+  /** Takes the item out, and nobody owes anything. */
   remove(turn: Turn, item: Item): void {
     this.#all.take(namesOf(turn), item, false);
   }
 
-  /** @param ms what it took beyond what it was expected to; less than 0 when it took less */
+  /** @param ms how much longer it took than was expected; less than 0 when it took less */
   charge(turn: Turn, ms: number): void {
     this.#all.charge(namesOf(turn), ms);
   }
 
-  /** What those take who are served before a newcomer, when turns go round as they do now. */
+  /** How long a newcomer waits for those served before it, if turns go round as they do now. */
   aheadMs(turn: Turn): number {
     return this.#all.aheadMs(namesOf(turn));
   }
@@ -74,11 +74,11 @@ function namesOf({ site, client, user }: Turn): Names {
   return [site, client, user];
 }
 
-/** Those of one name, in lines of their own by the next one; behind the last name in their order. */
+/** One level of the tree site → client → user; leaves hold items. */
 class Line<Item> {
-  /** Some have nobody in them and are there for what they owe. The first of the Map is the next. */
+  /** The first in the Map is next. Some are empty and kept for what they owe. */
   readonly #lines = new Map<string, Line<Item>>();
-  /** With what each is expected to take. */
+  /** Each item with the time that it is expected to take. */
   readonly #items = new Map<Item, number>();
   size = 0;
   ms = 0;
@@ -101,14 +101,14 @@ class Line<Item> {
     yield* this.#items.keys();
   }
 
-  /** @returns what it was expected to take; undefined when it was not there */
+  /** @returns the time that the item was expected to take; undefined when it was not there */
   take([name, ...names]: Names, item: Item, isServed: boolean): number | undefined {
     const ms =
       name === undefined ? this.#items.get(item) : this.#takeFrom(name, names, item, isServed);
     if (ms === undefined) return undefined;
     this.#items.delete(item);
     this.size -= 1;
-    // Not what is left when fractions are added and taken away again.
+    // Exactly 0 when empty: adding and subtracting fractions leaves a rest.
     this.ms = this.size === 0 ? 0 : this.ms - ms;
     return ms;
   }
@@ -125,7 +125,7 @@ class Line<Item> {
   charge([name, ...names]: Names, ms: number): void {
     if (name === undefined) return;
     const line = this.#line(name);
-    // What was paid off meanwhile cost nobody anything if nobody else waited: no credit comes of it.
+    // Turns passed while nobody else waited cost nothing, so they earn no credit beyond one turn.
     line.owesMs = Math.max(line.owesMs + ms, -PAID_BY_A_TURN_MS);
     line.charge(names, ms);
   }
@@ -140,15 +140,15 @@ class Line<Item> {
     return sum;
   }
 
-  /** What of it is served before one whose turn comes when the others have had so much. */
+  /** How much of this line is served before one whose turn comes once the others have had `turnAt`. */
   #msBefore(turnAt: number): number {
     const untilThen = turnAt - this.owesMs;
     if (this.size === 0 || untilThen < 0) return 0;
-    // What has its turn by then is served to its end.
+    // An item whose turn has come by then is served to its end.
     return Math.min(this.ms, untilThen + this.ms / this.size);
   }
 
-  /** Whose turn it is. Before that those who owe time let theirs pass, whether they wait or not. */
+  /** Finds the line in turn. On the way, lines that owe time let theirs pass, whether they wait or not. */
   #lineInTurn(): Line<Item> | undefined {
     if (this.size === 0) return undefined;
     for (const [name, line] of this.#lines) {

@@ -1,13 +1,13 @@
 import { AvatarError } from '../errors.ts';
 import { FairQueue, PAID_BY_A_TURN_MS, type Turn } from './fair-queue.ts';
 
-/** What waits is held in memory: the request, and all that was found out for it. */
+/** Bounds the memory of those who wait: each holds its request and all that was found out for it. */
 const MOST_WAITING = 1000;
 
-/** All cost the same, however long they keep what they get: who had a turn lets one pass. */
+/** All cost the same, however long they keep what they get: whoever had a turn lets one pass. */
 const COST_MS = PAID_BY_A_TURN_MS;
 
-/** The part of it all that is for those who have nothing. */
+/** The share kept for clients that have nothing yet. */
 const FOR_NEWCOMERS = 1 / 8;
 
 type Waiting = {
@@ -17,21 +17,21 @@ type Waiting = {
 };
 
 /**
- * So much of something for all: reads at once, bytes of memory. When it is used up sites, clients and
- * users take turns. Whose turn it is gets it before all others, however much it needs: nobody starves.
- * A part is for clients that have nothing of it yet: who has taken all the rest keeps none of them waiting.
+ * Gives out a limited amount of something: reads at once, bytes of memory. When it is used up sites, clients
+ * and users take turns. Whoever is next is served before all others, however much it needs: nobody starves.
+ * A share is kept for clients that have nothing yet: one that took all the rest does not keep them waiting.
  */
 export class FairSemaphore {
   readonly #what: string;
   readonly #all: number;
   readonly #forAll: number;
   readonly #queue = new FairQueue<Waiting>();
-  /** How many pieces each client has that has any. */
+  /** How many pieces each client has; clients without any are not listed. */
   readonly #pieces = new Map<string, number>();
   #left: number;
   #leftForNewcomers: number;
 
-  /** @param what it is, for the log */
+  /** @param what is given out, for the log */
   constructor(what: string, all: number) {
     this.#what = what;
     this.#all = all;
@@ -49,8 +49,8 @@ export class FairSemaphore {
   }
 
   /**
-   * @param amount who needs more than there is for all waits until nobody else has any
-   * @returns to be disposed of when it is needed no more
+   * @param amount one that is more than all there is waits until nobody else has any
+   * @returns the piece, to be disposed of when it is needed no more
    * @throws AvatarError `overloaded`, when too many wait already; the signal's reason
    */
   async acquire(turn: Turn, amount: number, signal: AbortSignal): Promise<Disposable> {
@@ -83,7 +83,7 @@ export class FairSemaphore {
   }
 
   async #wait(whose: Turn, amount: number, signal: AbortSignal): Promise<void> {
-    // Whose turn comes soon is not who has filled the queue.
+    // A caller whose turn comes soon did not fill the queue; admit it.
     if (this.waiting >= MOST_WAITING && this.#queue.aheadMs(whose) >= this.#queue.ms / 2) {
       const detail = `${this.waiting} wait for ${this.#what}`;
       throw new AvatarError('overloaded', { detail, retryAfterSeconds: 1 });

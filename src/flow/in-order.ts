@@ -10,7 +10,7 @@ export async function* inOrder<Thing, Result>(
   const begun: Array<Promise<Result>> = [];
   for await (const thing of things) {
     const result = work(thing);
-    // Heard of when it is its turn, if it ever is.
+    // Its failure is thrown when its turn comes, if it ever does.
     result.catch(() => undefined);
     begun.push(result);
     if (begun.length >= ahead) yield* takeFirst(begun);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Turns at even distances, so many a second at most: for who must not crowd out others. */
+/** Gives turns at even distances, so many a second at most, to work that must not crowd out others. */
 export class RateLimiter {
   readonly #everyMs: number;
   #nextAt = 0;

@@ -1,10 +1,10 @@
-/** Fewer say nothing about the slowest of them. */
+/** Fewer observations say nothing about the slowest. */
 const FEWEST = 40;
 const MOST = 200;
 /** Sorting them costs some microseconds, and the slowest change slowly. */
 const SORTED_EVERY = 20;
 
-/** How long something took lately, in milliseconds. */
+/** Remembers how long something took lately, in milliseconds. */
 export class RecentTimes {
   readonly #times: number[] = [];
   #sorted: readonly number[] = [];

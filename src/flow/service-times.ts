@@ -8,7 +8,7 @@ export class ServiceTimes {
   /**
    * @param initialMs the guess for a class that was never seen
    * @param remembered about so many of the last observations decide
-   * @param trust in the guess: it counts as much as so many observations
+   * @param trust how many observations the guess counts for
    */
   constructor(initialMs: number, remembered: number, trust = 0) {
     this.#initialMs = initialMs;
@@ -22,7 +22,7 @@ export class ServiceTimes {
 
   observe(costClass: string, ms: number): void {
     const { meanMs, count } = this.#seen.get(costClass) ?? { meanMs: this.#initialMs, count: 0 };
-    // Of a few observations the plain mean, else the first one would decide for long.
+    // A few observations have their plain mean, else the first one would decide for long.
     const share = Math.max(this.#newShare, 1 / (count + 1 + this.#trust));
     this.#seen.set(costClass, { meanMs: meanMs + (ms - meanMs) * share, count: count + 1 });
   }

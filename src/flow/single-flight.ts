@@ -29,7 +29,7 @@ export class SingleFlight<Result> {
     signal: AbortSignal,
     work: (signal: AbortSignal) => Promise<Result>,
   ): Promise<{ result: Result; joined: boolean; isAlone: boolean }> {
-    // Nobody would be aboard, and so nobody's leaving would call it off.
+    // A flight without passengers would never be called off: nobody is there to leave.
     signal.throwIfAborted();
     const underWay = this.#flights.get(key);
     if (underWay === undefined) {
@@ -71,7 +71,7 @@ class Flight<Result> {
     this.#landing.catch(() => undefined);
   }
 
-  /** Those who left included. Nobody boards a flight that has landed. */
+  /** How many have boarded, those who left included. Nobody boards a flight that has landed. */
   get everAboard(): number {
     return this.#everAboard;
   }

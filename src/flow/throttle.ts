@@ -1,6 +1,6 @@
 /**
- * For what may happen a thousand times a second and is worth a line once in a while.
- * @param report told the first of them, then at most one in `everyMs`, and how many were left out
+ * Reports, once in a while, events that may happen a thousand times a second.
+ * @param report is told the first of them, then at most one in `everyMs`, and how many were left out
  */
 export function throttle<Event>(
   everyMs: number,

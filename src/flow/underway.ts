@@ -1,9 +1,9 @@
-/** What has been begun and not ended, and for how long: work that never ends is nowhere else to be seen. */
+/** Tells for how long work has been under way: nothing else would show work that never ends. */
 export class Underway {
   // In the order of insertion, so that the first is the oldest.
   readonly #startedAt = new Set<{ readonly at: number }>();
 
-  /** Of the oldest, in milliseconds; 0 when there is nothing under way. */
+  /** The age of the oldest work, in milliseconds; 0 when there is none. */
   get oldestMs(): number {
     for (const { at } of this.#startedAt) return performance.now() - at;
     return 0;
@@ -16,7 +16,7 @@ export class Underway {
     return () => void this.#startedAt.delete(entry);
   }
 
-  /** Work that is called off by a signal, which it should heed: counts from then on. */
+  /** Counts the work from the moment that the signal calls it off, which it should heed. */
   async track<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
     let end = (): void => undefined;
     const begin = (): void => {

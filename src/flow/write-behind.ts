@@ -1,12 +1,12 @@
 export type WriteBehindLimits = {
   /** How many are written at once. */
   readonly slots: number;
-  /** How many may wait, and their bytes; what comes on top is turned away. */
+  /** How many may wait, and how many bytes they may have; more are turned away. */
   readonly most: number;
   readonly mostBytes: number;
 };
 
-/** What is to be written, by somebody for whom nobody waits. */
+/** Something to write for which nobody waits. */
 type Writable = { readonly bytes: number };
 
 /** Writes things later, in their order and a few at once, and holds no more of them than is allowed. */
@@ -14,7 +14,7 @@ export class WriteBehind<Item extends Writable> {
   readonly #limits: WriteBehindLimits;
   readonly #write: (item: Item, signal: AbortSignal) => Promise<void>;
   readonly #waiting: Item[] = [];
-  /** One each: what is made of a signal stays in memory for as long as that does. */
+  /** One controller per write: signals derived from a shared one would never be freed. */
   readonly #running = new Set<AbortController>();
   #bytes = 0;
   #isStarting = false;
@@ -30,7 +30,7 @@ export class WriteBehind<Item extends Writable> {
     this.#write = write;
   }
 
-  /** Those under way included. */
+  /** How many wait or are being written. */
   get size(): number {
     return this.#waiting.length + this.#running.size;
   }
@@ -44,7 +44,7 @@ export class WriteBehind<Item extends Writable> {
     this.#waiting.push(item);
     if (!this.#isStarting) {
       this.#isStarting = true;
-      // After the reply that is being made of it now.
+      // Later, so that the reply that is being made of it now goes first.
       setImmediate(() => this.#start());
     }
     return true;

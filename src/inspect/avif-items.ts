@@ -100,7 +100,7 @@ function addAssociations(
       // The first bit says whether a reader must understand the property.
       const size = sizes.get(bytes.readUIntBE(at, length) & (wide ? 0x7f_ff : 0x7f));
       const before = sizeOf.get(item);
-      // Of several the largest: which of them a decoder believes does not matter then.
+      // The largest of several counts: then it does not matter which one a decoder believes.
       if (size !== undefined && (before === undefined || pixels(size) > pixels(before))) {
         sizeOf.set(item, size);
       }

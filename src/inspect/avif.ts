@@ -11,7 +11,7 @@ import { corrupt, hostile, type InspectionLimits, requireDimensions } from './ve
 
 /** Planes, their conversion and alpha, measured from 0.4 to 49 megapixels. */
 const BYTES_PER_PIXEL = 20;
-/** What keeps an AVIF at the limit within the memory other formats take at theirs. */
+/** At a quarter of the pixels an AVIF takes no more memory than other formats at their limit. */
 const SHARE_OF_PIXELS = 4;
 /** Tiles reach over the edges of what they cover, and by less than they cover. */
 const SPARE_TILES = 2;

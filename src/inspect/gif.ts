@@ -39,7 +39,7 @@ const SEE_THROUGH = Buffer.concat([
 
 type Frames = {
   readonly count: number;
-  /** Of all frames, as they declare it. */
+  /** The pixels of all frames, as they declare them. */
   readonly framePixels: number;
   /** How far the first frame is from the upper left corner of the screen. */
   readonly offset: Dimensions;
@@ -105,7 +105,7 @@ function readFrames(bytes: Buffer): Frames {
   let reach = offset;
   let firstEnd: number | undefined;
 
-  // Ends at the trailer, at the end of the file, and at whatever is no block.
+  // The walk ends at the trailer, at the end of the file, and at whatever is no block.
   for (let blocks = 0; at < bytes.length; blocks += 1) {
     if (blocks > MAX_BLOCKS) throw hostile(`GIF: more than ${MAX_BLOCKS} blocks`);
     const block = bytes[at];

@@ -1,5 +1,5 @@
 /**
- * What an original is and whether a decoder may see it, told from its bytes alone. This runs in the
+ * Tells what an original is and whether a decoder may see it, from its bytes alone. This runs in the
  * HTTP process on bytes anybody may have uploaded, so every walk is linear in the input with small
  * constants, nothing is allocated by a size the file claims, and nothing but AvatarError is thrown.
  */

@@ -75,7 +75,7 @@ function readSegments(
 
   for (let at = 2; ;) {
     const found = nextMarker(bytes, at);
-    // Ends without EOI: browsers show such pictures, and the decoder knows how much is missing.
+    // The file ends without EOI: browsers show such pictures, and the decoder knows how much is missing.
     if (found === undefined || found.marker === EOI) break;
     const { marker, after } = found;
     at = after;
@@ -176,7 +176,7 @@ function readFrame(bytes: Buffer, at: number, marker: number): Frame {
   };
 }
 
-/** All blocks of all components, as libjpeg lays them out between scans. */
+/** The bytes of all blocks of all components, as libjpeg lays them out between scans. */
 function coefficientBytes({ width, height, components }: Dimensions & Frame): number {
   const widest = Math.max(...components.map(({ horizontal }) => horizontal));
   const tallest = Math.max(...components.map(({ vertical }) => vertical));

@@ -1,5 +1,5 @@
 /**
- * What a file is, by its first bytes. Names and media types of uploads say nothing: stores hold
+ * Tells what a file is by its first bytes. Names and media types of uploads say nothing: stores hold
  * error pages called `.png` and photographs called `.gif`.
  */
 import type { OriginalFormat } from '../vocabulary/formats.ts';
@@ -14,7 +14,7 @@ type Identity =
 
 type Signature = { readonly name: string; readonly at: number; readonly bytes: string };
 
-/** Latin-1, because most are. Longer ones first where one begins another. */
+/** Signatures in Latin-1, which most are. Where one begins another, the longer one comes first. */
 const UNSUPPORTED: readonly Signature[] = [
   { name: 'TIFF', at: 0, bytes: 'II*\0' },
   { name: 'TIFF', at: 0, bytes: 'MM\0*' },

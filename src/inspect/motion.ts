@@ -7,7 +7,7 @@ import { wholeBytes } from './memory.ts';
 import type { Dimensions, InspectionLimits } from './verdict.ts';
 
 const MOST_FRAMES = 200;
-/** Of all frames and the canvases they are drawn on: three quarters of a second. */
+/** The most pixels of all frames and the canvases they are drawn on: three quarters of a second. */
 const MOST_PIXELS = 40e6;
 /** The canvas, the frame before, the one that is scaled; and all frames scaled, in and out. */
 const BYTES_PER_PIXEL = 12;
@@ -16,12 +16,12 @@ const SCALED_BYTES = 60e6;
 type Frames = {
   readonly count: number;
   readonly canvas: Dimensions;
-  /** Of all frames, as they declare it. */
+  /** The pixels of all frames, as they declare them. */
   readonly framePixels: number;
 };
 
 /**
- * @param passOn what a decoder gets to show all frames
+ * @param passOn makes the bytes for a decoder that shows all frames
  * @returns undefined when it is to be shown as a still
  */
 export function motionOf(

@@ -131,7 +131,7 @@ function readChunks(bytes: Buffer): { excerpt: Excerpt; frames: number; hasTrans
   let frames = 0;
   let chunks = 0;
 
-  // Stops after IEND, as decoders do; an appended archive or script goes no further than this.
+  // The walk stops after IEND, as decoders do; an appended archive or script goes no further than this.
   for (let at = SIGNATURE_LENGTH; at + 8 <= bytes.length && !seen.has(IEND);) {
     chunks += 1;
     if (chunks > MAX_CHUNKS) throw hostile(`PNG: more than ${MAX_CHUNKS} chunks`);
@@ -160,7 +160,7 @@ function isKept(bytes: Buffer, at: number, end: number, type: number, seen: Set<
   const room = KEPT.get(type);
   if (room === undefined || seen.has(type) || end - at - CHUNK_OVERHEAD > room) return false;
   if (type !== ICCP) return true;
-  // Whatever comes of it: each of five thousand in one file would be inflated, for seconds.
+  // Even if it is dropped: each of five thousand in one file would be inflated, for seconds.
   seen.add(type);
   return isSoundProfile(bytes.subarray(at + 8, end - 4));
 }

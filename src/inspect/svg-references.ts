@@ -1,6 +1,6 @@
 /**
- * How much a vector drawing draws: an element can be used again by its name, from within an element that
- * is used again. Ten times ten times ten in a few lines freeze the browser of who sees the avatar.
+ * Measures how much a vector drawing draws: an element can be used again by its name, from within an
+ * element that is used again. Ten times ten times ten in a few lines freeze a visitor's browser.
  */
 
 /** An element with its attributes, as its beginning has them. */
@@ -65,7 +65,7 @@ class Drawing {
   }
 
   end(): void {
-    // One end too many is no drawing, and the browser's to refuse.
+    // A drawing with one end too many is the browser's to refuse.
     if (this.#open.length > 1) this.#open.pop();
   }
 
@@ -78,7 +78,7 @@ class Drawing {
     if (depth > DEEPEST) return Infinity;
     const before = this.#known.get(what);
     if (before !== undefined) return before;
-    // Met again before it is known: a circle.
+    // If it is met again before it is known, there is a circle.
     this.#known.set(what, Infinity);
     const parts =
       typeof what === 'string'

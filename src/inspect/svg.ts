@@ -1,13 +1,13 @@
 import type { Vectors } from '../avatar/ports.ts';
 import { drawsWithinReason, type Tag } from './svg-references.ts';
 
-/** An avatar of more is no avatar; bounds the work below, which is linear in it. */
+/** No avatar has more; bounds the work below, which is linear in it. */
 const MOST_BYTES = 512 * 1024;
 
 /**
- * All that draws and does nothing else. Discourse takes the others out of what is uploaded; style
- * sheets, which it leaves, can load what they like. By name as it is written: a prefix can be spelled in
- * any script, and mean anything.
+ * The elements that draw and do nothing else. Discourse takes the others out of uploads; style sheets, which
+ * it leaves in, can load what they like. Names count as written: a prefix can be spelled in any script, and
+ * mean anything.
  */
 const ELEMENTS: ReadonlySet<string> = new Set(
   (
@@ -16,14 +16,14 @@ const ELEMENTS: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
-/** Of another version or encoding than its bytes are read in here, a text may say something else. */
+/** A text of another version or encoding than it is read in here may say something else. */
 const DECLARATION =
   /^\uFEFF?\s*(?:<\?xml\s+version=["']1\.0["'](?:\s+encoding=["']utf-8["'])?(?:\s+standalone=["'](?:yes|no)["'])?\s*\?>)?/i;
 
-/** What is no text of XML: where it is taken for a letter, or left out, a word can hide behind it. */
+/** Characters that XML forbids: a reader that skips them, or takes them for letters, misses a word. */
 // oxlint-disable-next-line no-control-regex
 const NO_TEXT = /[\0-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F\uFFFD-\uFFFF]/;
-/** Any but the five that need no document type. A character's number could spell anything. */
+/** All references but the five that need no document type. A character's number could spell anything. */
 const REFERENCE = /&(?!(?:amp|lt|gt|quot|apos);)/;
 
 /**
@@ -35,7 +35,7 @@ const MARKUP =
 
 /** Handlers, links to anywhere but into the picture, and what changes where links lead. */
 const ACTIVE = /\s(?:[^\s=:]*:)*(?:(?:on[^\s=]*|src|base)\s*=|href\s*=\s*["'](?!\s*#))/i;
-/** All that the value of an attribute may call: colours, moves, and what is in the picture itself. */
+/** The functions that an attribute may call: colours, moves, and references within the picture. */
 const CALLS =
   /(?<![^\s"'(),;:])(?:url\(\s*(?:["']|&quot;|&apos;)?#|(?:rgba?|hsla?|matrix|translate|scale|rotate|skew[xy])\()/gi;
 

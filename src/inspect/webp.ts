@@ -26,7 +26,7 @@ const LOSSLESS = fourCharacters('VP8L');
 const EXTENDED = fourCharacters('VP8X');
 const FRAME = fourCharacters('ANMF');
 const ALPHA = fourCharacters('ALPH');
-/** What an extended file passes on, the first of each: picture, transparency, colour, orientation. */
+/** Chunks of an extended file passed on, one of each: picture, transparency, colour, orientation. */
 const KEPT = new Set([
   EXTENDED,
   LOSSY,
@@ -54,7 +54,7 @@ type Chunk = {
 
 /** @throws AvatarError `original_corrupt`, `original_hostile`, `original_too_many_pixels` */
 export function inspectWebp(bytes: Buffer, limits: InspectionLimits): InspectedOriginal {
-  // What is appended behind the container is no part of it.
+  // Bytes appended behind the container are no part of it.
   const end = Math.min(CHUNK_HEADER_LENGTH + bytes.readUInt32LE(4), bytes.length);
   const first = readChunk(bytes, CONTAINER_LENGTH, end);
   if (first?.type === EXTENDED) return inspectExtended(bytes, end, first, limits);
@@ -128,7 +128,7 @@ function inspectExtended(
   };
 }
 
-/** None of a frame that is cut off: those after the first are the decoder's to judge. */
+/** A frame that is cut off counts none: those after the first are the decoder's to judge. */
 function declaredPixels(bytes: Buffer, chunk: Chunk): number {
   if (chunk.data + FRAME_HEADER_LENGTH > chunk.end) return 0;
   const { width, height } = readFrame(bytes, chunk);
@@ -155,7 +155,7 @@ function readChunk(bytes: Buffer, at: number, limit: number): Chunk | undefined 
   };
 }
 
-/** What an animation's frame declares; its picture must agree, or the decoder refuses it. */
+/** The size that an animation's frame declares; its picture must agree, or the decoder refuses it. */
 function readFrame(bytes: Buffer, { data, end }: Chunk): Dimensions {
   if (data + FRAME_HEADER_LENGTH > end) throw corrupt('WebP: ends within a frame');
   return { width: bytes.readUIntLE(data + 6, 3) + 1, height: bytes.readUIntLE(data + 9, 3) + 1 };

@@ -12,25 +12,25 @@ import type { OriginalStore } from './store.ts';
 export type CoalescedOriginalsSettings = OrderedSettings & {
   /** How many reads run at once; more wait. */
   readonly slots: number;
-  /** What all originals that are being read or needed may hold, in bytes. */
+  /** How many bytes all originals that are being read or still needed may hold. */
   readonly heldBytes: number;
   /** Memory for originals just read, in bytes. */
   readonly recentBytes: number;
-  /** Told of the bytes of each original read. */
+  /** Is told of the bytes of each original read. */
   readonly onBytes?: (bytes: Buffer) => void;
-  /** Told of each one who shares a read under way. */
+  /** Is called for each caller that joins a read under way. */
   readonly onJoined?: () => void;
 };
 
-/** Whose turn it is where nobody says. */
+/** The turn of reads that name none. */
 const NOBODYS_TURN: Turn = { site: '', client: '', user: '' };
 
 type Held = { readonly found: Found; readonly lease: MemoryLease };
 
 /**
- * Reads each original once for all who want it, in whatever size: who comes while it is being read
- * shares the read, who comes soon after gets it from memory. Limits how many reads run at once, and how
- * many bytes are held, be it by those who wait for a renderer.
+ * Reads each original once for all who want it, in whatever size: a caller that comes while it is being
+ * read joins the read, one that comes soon after gets it from memory. Limits how many reads run at once, and
+ * how many bytes are held, those of originals that wait for a renderer included.
  */
 export class CoalescedOriginals implements Originals {
   readonly #stores: OrderedStores;
@@ -102,7 +102,7 @@ export class CoalescedOriginals implements Originals {
     if (recent.etag === ifNoneMatch) return 'unchanged';
     const taken = await this.#held.acquire(turn, recent.length, signal);
     const done = (): void => taken[Symbol.dispose]();
-    // Meanwhile it may have had its time.
+    // It may have expired during the wait.
     const original = this.#recent.get(name);
     if (original === undefined) done();
     return original && { ...original, done, release: () => freeOriginal(original.bytes) };

@@ -49,7 +49,7 @@ export function createFolderStore(settings: FolderSettings): OriginalStore {
       const length = Number(before.size);
       await claim?.(length, signal);
       const bytes = await readWhole(file, Buffer.allocUnsafeSlow(length), signal);
-      // What is rendered from half a file would be kept by a CDN for a year.
+      // A CDN would keep for a year what is rendered from half a file.
       if (etagOf(await file.stat({ bigint: true })) !== etag) {
         throw new AvatarError('originals_unavailable', {
           detail: `${target} was changed while it was read: put files in place by renaming`,
@@ -155,7 +155,7 @@ function isInside(root: string, target: string): boolean {
   return target.startsWith(root.endsWith(sep) ? root : `${root}${sep}`);
 }
 
-/** Of time and size alone, so that copies of a folder on several machines agree. */
+/** Made of time and size alone, so that copies of a folder on several machines agree. */
 function etagOf({ mtimeNs, size }: BigIntStats): string {
   return `${mtimeNs.toString(16)}-${size.toString(16)}`;
 }

@@ -2,9 +2,9 @@ import type { Found } from '../avatar/ports.ts';
 import { RecentTimes } from '../flow/recent-times.ts';
 import type { OriginalStore, StoreReadOptions } from './store.ts';
 
-/** What is slow: longer than this share of the last reads took. */
+/** A read is slow when it takes longer than this share of the last ones did. */
 const SLOW = 0.95;
-/** Of a store that answers within a few milliseconds, each hiccup would be slow. */
+/** No read is slow before that: every hiccup of a fast store would be slow otherwise. */
 const LEAST_MS = 20;
 /** Second reads, as a share of all reads; a few may come together. */
 const SHARE = 0.03;
@@ -15,7 +15,7 @@ const MOST_TOGETHER = 3;
  * first: S3 is slow by connection and server, seldom by object. When everything is slow that would
  * double the load on what can't bear it, hence the bound.
  *
- * @param onHedge told which of the two reads was first
+ * @param onHedge is told which of the two reads was first
  */
 export function createHedgedStore(
   store: OriginalStore,
@@ -69,12 +69,12 @@ export function createHedgedStore(
   };
 }
 
-/** A failure of one of them is not the end while the other one may succeed. */
+/** The first that succeeds wins: a failure of one is not the end while the other may succeed. */
 async function firstAnswer<T>(first: Promise<T>, second: Promise<T>): Promise<T> {
   try {
     return await Promise.any([first, second]);
   } catch {
-    // Both failed; the first one's failure has had the time to be the store's, not bad luck.
+    // Both failed: the first one's failure is more likely the store's than bad luck.
     return await first;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * How long a store that was asked has not said anything. While the service itself has no memory for
- * what the store wants to tell, that is no silence of the store.
+ * Measures how long a store that was asked has been silent. The time in which the service itself has no
+ * memory for the store's answer does not count.
  */
 export class IdleTimeout implements Disposable {
   readonly signal: AbortSignal;
@@ -12,7 +12,7 @@ export class IdleTimeout implements Disposable {
 
   /**
    * @param patienceMs after which `signal` aborts; undefined: not before `asker` does
-   * @param reason that it then gives
+   * @param reason makes the reason that it then gives
    */
   constructor(asker: AbortSignal, patienceMs: number | undefined, reason: (ms: number) => unknown) {
     const isPatient = patienceMs === undefined;

@@ -3,11 +3,11 @@ import { AvatarError } from '../errors.ts';
 import type { OriginalStore, StoreReadOptions } from './store.ts';
 
 /**
- * The first original there is, keys in order, each through all stores in order. For the command line:
- * nothing is held against a store that fails but for the rest of this read, so that what is said of
- * one original never depends on others.
+ * Reads the first original there is, keys in order, each through all stores in order. For the command line:
+ * a store that fails is left out for the rest of this read only, so that the result for one original never
+ * depends on others.
  *
- * @param onFallback told of a store that failed where there are others to ask
+ * @param onFallback is told of a store that failed where there are others to ask
  * @returns undefined when every store was asked for every key, and none has any
  * @throws AvatarError as `OriginalStore.read` does; the signal's reason
  */
@@ -34,7 +34,7 @@ export async function readInTurn(
       }
     }
   }
-  // What could not be asked about is not missing.
+  // An original is not missing when a store could not be asked.
   const [firstFailure] = failures.values();
   if (firstFailure !== undefined) throw firstFailure;
   return undefined;

@@ -1,11 +1,11 @@
-/** What several stores hold as one list: for going over all originals. */
+/** Lists what several stores hold as if they were one: for going over all originals. */
 import type { ListedObject } from '../vocabulary/keys.ts';
 
 export function compareKeys(a: string, b: string): number {
   return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
-/** Several listings as one: in order, a key that is in more than one of them once, as in the first. */
+/** Merges listings in order; a key that several have is given once, as the first of them has it. */
 export async function* mergeListings(
   listings: ReadonlyArray<AsyncIterable<ListedObject>>,
 ): AsyncGenerator<ListedObject> {

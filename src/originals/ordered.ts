@@ -16,9 +16,9 @@ type OrderedReadOptions = StoreReadOptions & Pick<ReadOptions, 'patienceMs'>;
  * Several stores as one: the first original there is, keys in order, each through all stores in order.
  *
  * A store that fails is passed over for the rest of the read. One that is slow, or known to be in
- * trouble, is left for the end: nobody whose original is elsewhere waits for its time-outs. Who brings
- * little patience waits for none of them again. If nobody has the original, the first failure is thrown:
- * what could not be asked about is not missing. A verdict on an original that was found
+ * trouble, is left for the end: nobody whose original is elsewhere waits for its time-outs. A caller with
+ * a patience of its own waits for no slow store twice. If no store has the original, the first failure is
+ * thrown: an original is not missing when a store could not be asked. A verdict on an original that was found
  * (`original_too_large`) is final.
  */
 export class OrderedStores {
@@ -57,7 +57,7 @@ export class OrderedStores {
 
 type Candidates = Set<TrackedStore>;
 
-/** One read, through all of them. */
+/** One read, through all stores. */
 class Round {
   readonly #stores: readonly TrackedStore[];
   readonly #settings: OrderedSettings;
@@ -90,7 +90,7 @@ class Round {
     return undefined;
   }
 
-  /** @param candidates whoever fails or is slow is one no more */
+  /** @param candidates loses each store that fails or is slow */
   async #ask(
     candidates: Candidates,
     keys: readonly string[],

@@ -8,13 +8,13 @@ type Entry = Omit<Original, 'bytes'> & {
 };
 
 /**
- * The sizes of a fresh avatar are asked for within seconds. Longer, and an original replaced under its name
- * would go unseen. The memory is for five of a phone, a hundred of the usual ones,
- * where the process may be large.
+ * The sizes of a fresh avatar are asked for within seconds. Kept for longer, an original would be served
+ * after it was replaced under its name. The memory holds five photos of a phone or a hundred usual avatars, where the process may
+ * be large.
  */
 export const RECENT_ORIGINALS = { bytes: 16 * 1024 * 1024, keepMs: 15_000 } as const;
 
-/** For two of the largest that Discourse lets users upload by default. */
+/** Room for two of the largest that Discourse lets users upload by default. */
 const LEAST_BYTES = 8 * 1024 * 1024;
 
 /** @returns how much memory to give them in a process whose variants may take so much */
@@ -22,7 +22,7 @@ export function recentBytesBeside(variantBytes: number): number {
   return Math.min(RECENT_ORIGINALS.bytes, Math.max(LEAST_BYTES, variantBytes / 8));
 }
 
-/** As many as there may be of two kilobytes. Smaller ones would have it hold more names than bytes. */
+/** How many fit at two kilobytes each. With smaller ones there would be more names than bytes. */
 const MOST_ENTRIES = 8192;
 
 /** One original may take this share of the memory: a larger one would drive out all others. */
@@ -39,7 +39,7 @@ export class RecentOriginals {
   readonly #keepMs: number;
   /** The oldest first. */
   readonly #entries = new Map<string, Entry>();
-  /** Where the next one begins, counted over all rounds. */
+  /** Where the next original begins, counted over all rounds. */
   #next = 0;
 
   /** @param bytes of which only what was once used is really taken */
@@ -48,7 +48,7 @@ export class RecentOriginals {
     this.#keepMs = keepMs;
   }
 
-  /** What is known of an original that is here, without its bytes. */
+  /** The tag and the length of an original that is here. */
   find(name: string): Pick<Entry, 'etag' | 'length'> | undefined {
     return this.#fresh(name);
   }

@@ -1,8 +1,8 @@
 import type { Found, ReadOptions } from '../avatar/ports.ts';
 
-/** What one store is asked with. Turns and patience are the affair of those above it. */
+/** The options of a read of one store. Turns and patience are the affair of the layers above. */
 export type StoreReadOptions = Pick<ReadOptions, 'signal' | 'ifNoneMatch'> & {
-  /** Asked by a store before it reads so many bytes: resolves when there is memory for them. */
+  /** Called by a store before it reads so many bytes: resolves when there is memory for them. */
   readonly claim?: ((bytes: number, signal: AbortSignal) => Promise<void>) | undefined;
 };
 

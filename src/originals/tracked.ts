@@ -4,13 +4,13 @@ import type { Underway } from '../flow/underway.ts';
 import { IdleTimeout } from './idle-timeout.ts';
 import type { OriginalStore, StoreReadOptions } from './store.ts';
 
-/** What an operator is told of. */
+/** What an operator hears of stores. */
 export type StoreEvents = {
-  /** Each read of a store: `read`, `unchanged`, `missing`, `abandoned`, or the code of a fault. */
+  /** A read of a store has ended: `read`, `unchanged`, `missing`, `abandoned`, or the code of a fault. */
   onRead(store: OriginalStore, result: string): void;
   /**
    * A store is passed over for another one.
-   * @param fault what it did; undefined for one that is known to be in trouble
+   * @param fault the store's failure; undefined for a store that is known to be in trouble
    */
   onFallback(store: OriginalStore, fault: AvatarError | undefined): void;
   /** A store is taken to be broken from now on. */
@@ -19,11 +19,11 @@ export type StoreEvents = {
   onRecovery(store: OriginalStore): void;
 };
 
-/** Fewer in a row can be single objects that may not be read, or one server of many. */
+/** Fewer failures in a row can be single objects that may not be read, or one server of many. */
 const FAILURES_OF_TROUBLE = 4;
-/** Reads at once that a broken store may keep waiting: the slots are for those of the others. */
+/** How many reads a broken store may keep waiting at once: the slots are for the other stores. */
 const READS_IN_TROUBLE = 4;
-/** A read that was given up for the deadline after less may have waited for its turn until then. */
+/** A read that the deadline ended after less time may only have waited for its turn. */
 const SUSPICIOUS_MS = 2000;
 /** Healing is noticed within the sum of these, whatever hangs on connections that are dead. */
 const TRIAL_EVERY_MS = 1000;
@@ -44,7 +44,7 @@ export class TrackedStore {
   #isOnTrial = false;
   #nextTrialAt = 0;
 
-  /** @param underway told of each read: a store that heeds no signal would keep its slot for ever */
+  /** @param underway is told of each read: a store that heeds no signal would keep its slot for ever */
   constructor(store: OriginalStore, events: StoreEvents, underway: Underway) {
     this.store = store;
     this.#events = events;
@@ -82,7 +82,7 @@ export class TrackedStore {
     this.#nextTrialAt = now + TRIAL_EVERY_MS;
     const signal = AbortSignal.any([AbortSignal.timeout(TRIAL_TIMEOUT_MS), this.#closing.signal]);
     this.#read(key, { signal }, undefined)
-      // What it says is of interest to no request.
+      // No request waits for it: only `#read` takes note of how it went.
       .catch(() => undefined)
       .finally(() => {
         this.#isOnTrial = false;
@@ -120,7 +120,7 @@ export class TrackedStore {
     }
   }
 
-  /** Who asked has left before there was an answer, for this reason and after so long a silence. */
+  /** The read was given up for this reason, after the store had been silent for so long. */
   #judgeSilence(reason: AvatarError, afterMs: number): void {
     if (reason.code === 'originals_timeout') {
       this.#fail(reason);
@@ -156,7 +156,7 @@ export class TrackedStore {
   #knownFault(): AvatarError {
     const fault = this.#lastFault;
     const code = fault?.code ?? 'originals_unavailable';
-    // A refusal may be of that object alone, in whose place a stand-in may be shown.
+    // A refusal may have been of that one object, and stand-ins are shown for refusals.
     return new AvatarError(code === 'originals_access_denied' ? 'originals_unavailable' : code, {
       detail: `not asked, because of trouble: ${fault?.detail ?? this.store.name}`,
       ...(fault?.retryAfterSeconds !== undefined && { retryAfterSeconds: fault.retryAfterSeconds }),

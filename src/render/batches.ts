@@ -100,7 +100,7 @@ export class Batches {
   }
 }
 
-/** What encoding all of them takes, in pixels of WebP. */
+/** How much work encoding all of them is, counted in pixels of WebP. */
 export function encodedPixels(orders: readonly VariantOrder[]): number {
   return orders.reduce(
     (sum, { size, format }) => sum + size * size * (format === 'gif' ? GIF_PIXEL : 1),

@@ -37,7 +37,7 @@ export async function encode(picture: Sharp, { format, size }: VariantOrder): Pr
   }
 }
 
-/** In sRGB with 8 bits, alpha not premultiplied. */
+/** Reads pixels in sRGB with 8 bits, alpha not premultiplied. */
 export async function readPixels(picture: Sharp): Promise<Pixels> {
   const { data, info } = await picture
     .raw({ depth: 'uchar' })
@@ -46,7 +46,7 @@ export async function readPixels(picture: Sharp): Promise<Pixels> {
   return { width, height, channels, data };
 }
 
-/** Not with the `info` that came with the data: it says "premultiplied" of what no longer is. */
+/** Leaves out the `info` that came with the data: it says "premultiplied" of what no longer is. */
 export function fromPixels({ width, height, channels, data }: Pixels): Sharp {
   return sharp(data, { raw: { width, height, channels } });
 }

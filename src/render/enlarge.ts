@@ -5,7 +5,7 @@
  */
 import type { Pixels } from './png/survey.ts';
 
-/** A square of `size` from a smaller one. */
+/** Makes a square of `size` from a smaller one. */
 export function enlarge(pixels: Pixels, size: number): Pixels {
   const { width, height, channels } = pixels;
   const samples = premultiplied(pixels);
@@ -17,7 +17,7 @@ export function enlarge(pixels: Pixels, size: number): Pixels {
 
 type Layout = { readonly lines: number; readonly length: number; readonly channels: number };
 
-/** Along the lines, which become columns. */
+/** Stretches along the lines, which become columns. */
 function stretch(
   samples: Float32Array,
   { lines, length, channels }: Layout,

@@ -1,10 +1,10 @@
-/** What a renderer says of an order that came to nothing. */
+/** How a renderer reports an order that failed. */
 import type { RendererMessage, RenderOrder } from './protocol.ts';
 import { TooSlow } from './transform.ts';
 
 /**
- * Of libvips itself: the machine has no memory or no thread for what any such picture needs. sharp calls
- * that a corrupt header. What codecs say of memory is another matter: a length in a chunk asks for it.
+ * libvips says this when the machine has no memory or no thread left for any such picture; sharp calls it
+ * a corrupt header. Codecs that lack memory are another matter: a length in a chunk asks for it.
  */
 const MACHINES_TROUBLE = /: (?:out of memory --+ size == |unable to create thread)/;
 

@@ -1,5 +1,5 @@
 /**
- * When one decode serves several sizes.
+ * Decides when one decode serves several sizes.
  *
  * Decoding a photo of 12 megapixels takes ten times as long as all that follows, and the sizes of a fresh
  * upload are asked for together: so a large original is first reduced to a small square, and each size is
@@ -8,8 +8,8 @@
  * decode gives: by structural similarity 0.9995 in place of 0.9972 over ten photographs at eight sizes,
  * mostly because the square is cut where its centre is that of the original.
  *
- * And where the original is smaller than what is asked for: that is enlarged from a square of its own
- * pixels. Cropped first, a strip costs no more than others: a JPEG of 1000×1 pixels, of which 600
+ * An original smaller than the size asked for also goes through a square of its own pixels, which is
+ * enlarged. Cropped first, a strip costs no more than others: a JPEG of 1000×1 pixels, of which 600
  * bytes are enough, took 35 s and 3 GB when it was scaled to 1000 pixels of height first and turned.
  *
  * Whether a size is made this way depends on the original and the size alone, never on who else asks:
@@ -21,7 +21,7 @@ type Original = Pick<InspectedOriginal, 'width' | 'height' | 'format'>;
 
 /** Larger sizes are rare, and so are those who ask for several of them. */
 const LARGEST_FROM_SQUARE = 360;
-/** How much larger than a size its square is: at 1.2 a quarter more is lost in likeness, at 1.5 hardly less. */
+/** How much larger than a size its square is: at 1.2 likeness loses a quarter more, at 1.5 hardly less. */
 const MARGIN = 4 / 3;
 /**
  * The least reductions for which sharp has a JPEG decoded to an eighth, a quarter and a half of its size,
@@ -34,15 +34,15 @@ const JPEG_REDUCTIONS = [
 ] as const;
 /** Originals of fewer pixels to a side are decoded for each size: there is little to save. */
 const LARGE = LARGEST_FROM_SQUARE * MARGIN * 3;
-/** What a square may be smaller than it could be, for its centre. */
+/** How much smaller than possible a square may be, for the sake of its centre. */
 const TOLERANCE = 0.05;
 
-/** Edge of the square this size is made from; undefined: from the original itself. */
+/** Edge of the square that this size is made from; undefined: it is made from the original itself. */
 export function intermediateSquare(original: Original, size: number): number | undefined {
   const edge = Math.min(original.width, original.height);
   if (edge < size) return edge;
   if (edge < LARGE || size > LARGEST_FROM_SQUARE) return undefined;
-  // Others are decoded in full, whatever for: one square serves all sizes.
+  // Other formats are always decoded in full: one square serves all sizes.
   if (original.format !== 'jpeg') return centredEdge(original, 1, LARGEST_FROM_SQUARE * MARGIN);
   for (const { reduction, scale } of JPEG_REDUCTIONS) {
     const most = edge / reduction;
@@ -64,7 +64,7 @@ function centredEdge({ width, height }: Original, scale: number, most: number): 
   return Math.floor(most);
 }
 
-/** In pixels of the square, when an original is decoded to such sides, less what is no whole pixel. */
+/** How far from the centre it is cut, in pixels of the square, from an original decoded to such sides. */
 function offCentre(edge: number, longer: number, shorter: number): number {
   const factor = edge / Math.floor(shorter);
   const beyond = Math.round(Math.floor(longer) * factor) - edge;

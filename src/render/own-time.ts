@@ -1,4 +1,4 @@
-/** What another process does with its time, as /proc tells it (Linux). */
+/** Tells what another process does with its time, by /proc (Linux). */
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** sysconf(_SC_CLK_TCK), which is 100 on every Linux that Node runs on. */
@@ -10,8 +10,8 @@ const USER_TIME = 11;
 const SYSTEM_TIME = 12;
 
 /**
- * How long a process has been at something by its own doing. Not counted is what it was kept waiting by
- * others: for a core, a disk or memory. Who waits for none of them hangs, and all of its time counts.
+ * Measures how long a process has been at something by its own doing. Time in which it waited for a core, a
+ * disk or memory does not count. A process that waits for none of these hangs: all of its time counts.
  */
 export class OwnTime {
   readonly #pid: number;
@@ -30,20 +30,20 @@ export class OwnTime {
 
   get ms(): number {
     const now = cpuMs(this.#pid);
-    // Where it cannot be told, all of it.
+    // All time counts where its own cannot be told.
     if (this.#cpuMs === undefined || now === undefined || hangs(this.#pid)) return this.elapsedMs;
     return now - this.#cpuMs;
   }
 }
 
-/** Of all its threads. */
+/** The CPU time of all its threads. */
 function cpuMs(pid: number): number | undefined {
   const stat = statOf(`/proc/${pid}/stat`);
   if (stat === undefined) return undefined;
   return (Number(stat[USER_TIME]) + Number(stat[SYSTEM_TIME])) * TICK_MS;
 }
 
-/** Whether none of its threads would do anything if it only could. */
+/** Whether all its threads wait for something other than a core or a disk. */
 function hangs(pid: number): boolean {
   return threadsOf(pid).every((thread) => {
     const state = statOf(`/proc/${pid}/task/${thread}/stat`)?.[STATE];

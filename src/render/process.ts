@@ -14,10 +14,10 @@ import {
 } from './protocol.ts';
 import { NODE_FLAGS, rendererEnvironment } from './surroundings.ts';
 
-/** Behind the HTTP process at the scheduler: hits stay fast while renders saturate the cores. */
+/** Renderers yield to the HTTP process: hits stay fast while renders saturate the cores. */
 const NICENESS = 10;
 const CHANNEL = 3;
-/** For ending by itself, once it has no more to do. */
+/** How long it may take to end by itself, once it has no more to do. */
 const RETIREMENT_MS = 5000;
 /** A process ends within milliseconds of SIGKILL, unless the kernel waits for a disk or for memory. */
 const DEATH_MS = 2000;
@@ -29,7 +29,7 @@ export class RendererDied extends Error {
 
 type Pending = PromiseWithResolvers<Frame<RendererMessage>>;
 
-/** One renderer process, from the side of who started it. Does one order at a time. */
+/** One renderer process, seen from the process that started it. Does one order at a time. */
 export class RenderProcess {
   /** Resolves when it can take orders; rejects with `RendererDied` when it ends before that. */
   readonly ready: Promise<void>;
@@ -51,7 +51,7 @@ export class RenderProcess {
   #endOrder: () => void = () => undefined;
 
   /**
-   * @param underway told of each order, until it is answered or this process is really gone
+   * @param underway counts each order until it is answered or this process is really gone
    * @throws Error when the system refuses outright; for lack of descriptors it refuses by and by
    */
   constructor(memoryCapBytes: number, underway: Underway) {
@@ -64,7 +64,7 @@ export class RenderProcess {
     this.#child.on('exit', (code, signal) => this.#end(`ended with ${signal ?? `code ${code}`}`));
     this.#channel = channelOf(this.#child);
     this.#channel?.on('data', (chunk: Buffer) => this.#receive(chunk));
-    // A socket to a dead process; its end is reported by 'exit'.
+    // The process is dead, which 'exit' reports.
     this.#channel?.on('error', () => this.kill());
     this.unusable = this.#unusable.promise;
     this.ended = this.#ended.promise;
@@ -77,7 +77,7 @@ export class RenderProcess {
     return this.#child.pid;
   }
 
-  /** Of its order. */
+  /** The time of its order, or of its last one. */
   get ownTime(): OwnTime | undefined {
     return this.#ownTime;
   }
@@ -95,7 +95,7 @@ export class RenderProcess {
     return await reply;
   }
 
-  /** At once, whatever it does; a stopped process too. */
+  /** Ends it at once, whatever it does; a stopped process too. */
   kill(): void {
     this.#child.kill('SIGKILL');
     if (!this.#isUsable) return;
@@ -105,7 +105,7 @@ export class RenderProcess {
     void this.ended.then(() => clearTimeout(timer));
   }
 
-  /** After the order it is at: whoever gave it that limits its time. */
+  /** Ends it after its current order, whose time is limited by whoever gave it. */
   retire(): void {
     this.#channel?.end();
     void Promise.allSettled([this.#pending?.promise]).then(() => {
@@ -150,7 +150,7 @@ export class RenderProcess {
   }
 }
 
-/** Beside this file, in its language: sources when run from sources, else compiled. */
+/** The renderer is beside this file, in its language: a source when run from sources, else compiled. */
 function rendererPath(): string {
   const name = import.meta.url.endsWith('.ts') ? './renderer.ts' : './renderer.js';
   return fileURLToPath(new URL(name, import.meta.url));
@@ -168,6 +168,6 @@ function lowerPriority(pid: number | undefined): void {
   try {
     setPriority(pid, NICENESS);
   } catch {
-    // Gone already, which 'exit' will tell, or not allowed here, which costs only smoothness.
+    // The process is gone, which 'exit' will tell, or this is not allowed, which costs only smoothness.
   }
 }

@@ -1,6 +1,6 @@
 /**
- * How each format is encoded: of many settings tried, those with the fewest bytes at the likeness that
- * Discourse's own pictures have. `npm run bench:quality` measures both (docs/quality.md), and
+ * How each format is encoded: with those settings, of many tried, that make the fewest bytes at the likeness
+ * that Discourse's own pictures have. `npm run bench:quality` measures both (docs/quality.md), and
  * `npm run bench:settings` what others would make (docs/settings.md). A profile's version is part of every
  * entity tag and variant key: whoever changes what a profile makes of the same pixels raises it (a test
  * compares the bytes), and all of them whoever changes how originals become pixels. PNG has an encoder of
@@ -72,7 +72,7 @@ function avifEffort(size: number): number {
   return size <= LARGE ? 1 : 0;
 }
 
-/** Of many frames nobody sees one for long. */
+/** Nobody sees one frame of many for long. */
 export const MOVING_WEBP_PROFILE: WebpOptions = { quality: 80, effort: 2 };
 
 /** The most effort takes five times as long for 4 % of the bytes. */

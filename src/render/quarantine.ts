@@ -9,14 +9,14 @@ const MOST_REMEMBERED = 10_000;
 export class Quarantine {
   readonly #strikes = new LRUCache<string, number>({ max: MOST_REMEMBERED, ttl: HELD_MS });
 
-  /** @returns true when this was the strike that shuts the door */
+  /** @returns true when the picture is refused from this strike on */
   strike(identity: string): boolean {
     const strikes = (this.#strikes.get(identity) ?? 0) + 1;
     this.#strikes.set(identity, strikes);
     return strikes === STRIKES;
   }
 
-  /** It may be to blame, and may not: no strike. */
+  /** Notes that the picture may be to blame, which is no strike yet. */
   suspect(identity: string): void {
     this.#strikes.set(identity, this.#strikes.get(identity) ?? 0);
   }
@@ -25,7 +25,7 @@ export class Quarantine {
     return this.#strikes.has(identity);
   }
 
-  /** It was rendered after all: what died before died of something else. */
+  /** It was rendered after all: the renderers before died of something else. */
   absolve(identity: string): void {
     this.#strikes.delete(identity);
   }

@@ -18,7 +18,7 @@ import { encodeLetter, lockDecoders, transformAll } from './transform.ts';
 const CHANNEL = 3;
 /** How often the memory of a running render is looked at; a decoder fills about 50 MB in that time. */
 const WATCH_EVERY_MS = 25;
-/** Larger originals are rare. What is not written to is not resident. */
+/** Larger originals are rare. Memory that is never written to is not resident. */
 const LARGEST_REUSED = 8 * 1024 * 1024;
 
 const memoryCapBytes = Number(process.argv[2]);
@@ -36,7 +36,7 @@ let underWay = 0;
 let isRetired = false;
 
 lockDecoders();
-// The HTTP process is gone, or has no more use for this one.
+// No more orders: the HTTP process is gone, or has no more use for this one.
 channel.on('end', () => {
   isRetired = true;
   endWhenDone();
@@ -88,7 +88,7 @@ async function render(order: RenderOrder, original: Buffer): Promise<Buffer[]> {
 }
 
 /**
- * One piece of memory for all originals: what V8 has yet to collect would soon be more than what a
+ * One piece of memory serves all originals: buffers that V8 has yet to collect would soon be more than a
  * decoder needs. The next order comes when this one is answered, so nobody reads what is written over.
  */
 function reusedMemory(): BodyMemory {

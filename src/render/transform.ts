@@ -12,8 +12,8 @@ import type { Pixels } from './png/survey.ts';
 import type { PictureOrder, VariantOrder } from './protocol.ts';
 
 /**
- * Nothing but the decoders of the formats served: an SVG can take gigabytes and minutes, TIFF is a
- * family of decoders of its own, and a file name could be read. Once, before the first picture.
+ * Leaves only the decoders of the formats served: an SVG can take gigabytes and minutes, TIFF is a family
+ * of decoders of its own, and a file name could be read. To be called once, before the first picture.
  */
 export function lockDecoders(): void {
   sharp.block({ operation: ['VipsForeignLoad'] });
@@ -32,13 +32,13 @@ export function lockDecoders(): void {
   sharp.cache(false);
 }
 
-/** What moves takes a renderer from others. */
+/** A longer animation would keep a renderer from others. */
 const MOTION_WITHIN_S = 2;
 
-/** There was no time for all frames, which says as much of the machine as of the picture. */
+/** There was no time for all frames, be it for the picture or for the machine. */
 export class TooSlow extends Error {}
 
-/** All variants ordered, from one decode where there is a square, else each from its own. */
+/** Makes all variants ordered, from one decode where there is a square, else each from its own. */
 export async function transformAll(
   original: Buffer,
   { variants, square }: Omit<PictureOrder, 'kind'>,
@@ -58,7 +58,7 @@ async function maker(original: Buffer, square: number | undefined): Promise<Make
   return async (order) => await encode(scale(pixels, order.size), order);
 }
 
-/** What of a still variant is left to its encoder: for comparing encoders. */
+/** A still variant before it is encoded: for comparing encoders. */
 export async function pictureOf(
   original: Buffer,
   { size, square }: { readonly size: number; readonly square: number | undefined },
@@ -83,13 +83,13 @@ async function transformMoving(original: Buffer, order: VariantOrder): Promise<B
   const moving = crop(decode(original, { animated: true }), order.size);
   const picture = await encode(moving.timeout({ seconds: MOTION_WITHIN_S }), order).catch(
     (error: unknown) => {
-      // Among the lines that libvips has to say.
+      // The message has several lines from libvips, this one among them.
       const isTimeUp = error instanceof Error && /^timeout: /m.test(error.message);
       throw isTimeUp ? new TooSlow(error.message, { cause: error }) : error;
     },
   );
-  // Told to stop in the middle of a frame, libwebp may go on with half of its statistics: a whole
-  // animation, but not in the bytes that its entity tag stands for.
+  // Stopped in the middle of a frame, libwebp may go on with half of its statistics and make a whole
+  // animation, but not the bytes that its entity tag stands for.
   const seconds = (performance.now() - startedAt) / 1000;
   if (seconds >= MOTION_WITHIN_S) throw new TooSlow(`all frames took ${seconds} s`);
   return picture;

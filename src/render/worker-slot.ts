@@ -54,8 +54,8 @@ export class WorkerSlot {
   #isClosed = false;
 
   /**
-   * @param underway told of each order
-   * @param onFailedStart told of renderers that could not be started
+   * @param underway counts each order
+   * @param onFailedStart is told of renderers that could not be started
    */
   constructor(
     limits: WorkerSlotLimits,

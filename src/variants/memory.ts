@@ -6,7 +6,7 @@ export const VARIANT_OVERHEAD_BYTES = 1024;
 
 type MemoryVariants = VariantCache & { readonly bytes: number; readonly count: number };
 
-/** Finished variants in memory, the least recently asked for leaving first; bounded by bytes. */
+/** Keeps finished variants in memory, bounded by bytes; the least recently asked for leaves first. */
 export function createMemoryVariants(maxBytes: number): MemoryVariants {
   const cache = new LRUCache<string, Variant>({
     maxSize: maxBytes,

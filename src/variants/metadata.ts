@@ -1,6 +1,6 @@
 /**
- * What is kept with a variant's bytes, as S3's user metadata, so that a copy is sent as if it had just
- * been rendered, and one that was damaged is not sent at all. Pure.
+ * The metadata kept with a variant's bytes, as S3's user metadata, so that a copy is sent as if it had just
+ * been rendered, and a damaged one is not sent at all. Pure.
  */
 import { createHash } from 'node:crypto';
 import type { SharedVariant } from '../avatar/ports.ts';

@@ -8,7 +8,7 @@ import { digestOf, LARGEST_VARIANT_BYTES, metadataOf, parseStored } from './meta
 import type { VariantStore } from './store.ts';
 
 export type S3VariantsSettings = S3Settings & {
-  /** What the service sends with a variant: whoever serves the bucket directly sends the same. */
+  /** The header that the service sends with a variant: a CDN on the bucket sends the same. */
   readonly cacheControl: string;
 };
 
@@ -17,7 +17,7 @@ export function createS3Variants(settings: S3VariantsSettings): VariantStore {
   const bucket = new S3Bucket(settings);
   const { name } = bucket;
 
-  /** The store's own entity tag. */
+  /** The version is the store's own entity tag. */
   const versionOf = (etag: string | undefined, key: string): string => {
     if (etag === undefined) throw bucket.notS3(key, 'no ETag');
     return bareTag(etag);

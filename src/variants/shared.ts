@@ -8,12 +8,12 @@ import { WriteBehind } from '../flow/write-behind.ts';
 import type { VariantStore } from './store.ts';
 
 /**
- * Of a look-up: `hit`, `unverified` and `stale` as the pipeline has it; nothing there; something of no
+ * How a look-up ended: `hit`, `unverified` and `stale` as the pipeline says; nothing there; something of no
  * use there; the store failed; the store was not asked, because it rests or because too many ask.
  */
 type SharedResult = SharedUse | 'miss' | 'unusable' | 'failed' | 'skipped';
 
-/** Of a write; a conflict is somebody else's write, and dropped what found no room to wait. */
+/** How a write ended: `conflict` when another instance was first, `dropped` when too many waited. */
 type SharedWriteResult = 'stored' | 'conflict' | 'failed' | 'dropped';
 
 type SharedStoreSettings = {
@@ -33,13 +33,13 @@ type Writing = {
   readonly instead: string | undefined;
 };
 
-/** Three misses that had to wait for nothing, and then one every ten seconds. */
+/** After three failures in a row, one read every ten seconds tries whether the store is well again. */
 const PATIENCE = { failures: 3, restMs: 10_000 };
-/** Some seconds' worth of renders. */
+/** Room for some seconds' worth of renders. */
 const QUEUE = { slots: 8, most: 1000, mostBytes: 32 * 1024 * 1024 };
 const WRITE_WITHIN_MS = 10_000;
 
-/** Guards requests from the store: its time, its failures and its writes are never theirs. */
+/** Keeps the bucket's delays and failures from requests. */
 export class SharedVariantStore implements SharedVariants {
   readonly #store: VariantStore;
   readonly #settings: SharedStoreSettings;

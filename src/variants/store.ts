@@ -22,7 +22,7 @@ export interface VariantStore {
    * @throws AvatarError when the store is in trouble; the signal's reason
    */
   read(key: string, signal: AbortSignal): Promise<StoredVariant | undefined>;
-  /** What is there, for those who need no bytes. Throws as `read` does. */
+  /** Tells what is there, without its bytes. Throws as `read` does. */
   describe(key: string, signal: AbortSignal): Promise<StoredDescription | undefined>;
   /**
    * Keeps one variant.

@@ -21,7 +21,7 @@ export type AvatarRequest = {
   readonly extension: Extension;
 };
 
-/** What of a request names a picture, whatever its size and format. */
+/** The part of a request that names a picture in all sizes and formats. */
 export type AvatarName = Pick<AvatarRequest, 'host' | 'user' | 'id'>;
 
 /** A well-formed address that cannot be the avatar of anybody. */

@@ -11,7 +11,7 @@ export class Colours {
   static readonly MOST = SLOTS / 4;
 
   size = 0;
-  /** By their order. */
+  /** The colours in their order. */
   readonly values = new Uint32Array(Colours.MOST);
   /** How many pixels have it. */
   readonly counts = new Uint32Array(Colours.MOST);
@@ -26,7 +26,7 @@ export class Colours {
   }
 
   /**
-   * The next pixels, which all have this colour.
+   * Adds the next pixels, which all have this colour.
    * @returns false when there is no room for one more
    */
   add(colour: number, count: number): boolean {
@@ -47,7 +47,7 @@ export class Colours {
     return true;
   }
 
-  /** Where it is or would be. */
+  /** The slot where the colour is or would be. */
   #slotOf(colour: number): number {
     let slot = Math.imul(colour, 0x9e3779b1) >>> (32 - SLOT_BITS);
     for (;;) {

@@ -18,7 +18,7 @@ import { encodeDrawing, encodePhotograph } from './truecolour.ts';
 
 type Way = {
   readonly encode: (lines: Lines) => Buffer;
-  /** What a few lines take as much of as all of them. */
+  /** The bytes that a few lines take as well as all of them. */
   readonly fixedBytes: number;
 };
 
@@ -40,7 +40,7 @@ export function encodePng(pixels: Pixels): Buffer {
   return some.areAll ? bytes : way.encode(Lines.all(pixels));
 }
 
-/** Those that are exact come first, as of two that are as small the first is taken. */
+/** Exact ways come first: of two that are equally small the first is taken. */
 function waysFor(pixels: Pixels): Way[] {
   const facts = survey(pixels);
   const linesOf = (lines: Lines): Pixels => {

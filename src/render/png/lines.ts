@@ -1,9 +1,9 @@
 /** Which lines of a picture are looked at: all of them, or some to try things on. */
 import type { Pixels } from './survey.ts';
 
-/** Of fewer pixels it cannot be told which way is the smallest. */
+/** A sample of fewer pixels cannot tell which way is the smallest. */
 const ENOUGH = 80 * 80;
-/** And of large ones no fewer than this. In blocks, since what repeats does so from line to line. */
+/** Nor can a smaller part of a large picture. In blocks, since pictures repeat themselves by lines. */
 const SHARE = 1 / 8;
 const BLOCKS = 4;
 /**
@@ -30,7 +30,7 @@ export class Lines {
     return new Lines(height, height, 1);
   }
 
-  /** All of them where the picture is small: up to 113 pixels square. */
+  /** Takes all lines of a small picture, up to 113 pixels square. */
   static sample(picture: Size): Lines {
     const { width, height } = picture;
     const wanted = Math.max(ENOUGH / width, height * SHARE);

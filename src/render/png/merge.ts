@@ -2,7 +2,7 @@
 import type { Colours } from './colours.ts';
 import { type Palette, paletteOf } from './palette.ts';
 
-/** Of 255, for each channel as it is seen. */
+/** How much each channel may differ as it is seen, of 255. */
 const MOST_DIFFERENCE = 1;
 
 /**
@@ -28,7 +28,7 @@ export function mergeColours(colours: Colours, most: number): Palette | undefine
   return paletteOf(colours, entryOf);
 }
 
-/** By how bright their green is on black, so that a colour is compared with few others. */
+/** Entries filed by how bright their green is on black: a colour is compared with few of them. */
 class Kept {
   size = 0;
   readonly #byGreen = Array.from({ length: 256 }, (): number[] => []);
@@ -52,7 +52,7 @@ function greenOf(colour: number): number {
   return Math.round((((colour >>> 8) & 255) * (colour >>> 24)) / 255);
 }
 
-/** On black and on white, and so on all between. */
+/** Whether they look alike on black and on white, and so on all between. */
 function isAlike(one: number, other: number): boolean {
   const [a, b] = [one >>> 24, other >>> 24];
   // Nothing that is opaque becomes transparent, nor the other way round.

@@ -6,11 +6,11 @@ import type { Pixels } from './survey.ts';
 export const LARGEST_PALETTE = 256;
 
 export type Palette = {
-  /** By their numbers. */
+  /** The colours in the order of their numbers. */
   readonly entries: readonly number[];
-  /** All that occur. */
+  /** All colours that occur. */
   readonly colours: Colours;
-  /** By the order of the colour; several may have one number. */
+  /** The number of each colour, by its order; several may have the same. */
   readonly numbers: Uint8Array;
 };
 
@@ -46,14 +46,14 @@ export function encodePalette(
   return writePng(header, chunksOf(entries), lines, 'repetitions');
 }
 
-/** Bits of a number. */
+/** How many bits a number takes. */
 export function depthFor(colours: number): PngHeader['depth'] {
   if (colours <= 2) return 1;
   if (colours <= 4) return 2;
   return colours <= 16 ? 4 : 8;
 }
 
-/** What it takes before the first pixel. */
+/** How many bytes the palette takes before the first pixel. */
 export function paletteBytes({ entries }: Palette): number {
   return chunksOf(entries).reduce((sum, { data }) => sum + CHUNK_OVERHEAD + data.length, 0);
 }

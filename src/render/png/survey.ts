@@ -1,4 +1,4 @@
-/** What the pixels of a finished picture are, told in one pass. */
+/** Finds out in one pass of what kind the pixels of a finished picture are. */
 import { Colours } from './colours.ts';
 
 export type Channels = 1 | 2 | 3 | 4;
@@ -57,7 +57,7 @@ function isLevelOfGrey(colour: number): boolean {
   return ((colour >>> 8) & 255) === red && ((colour >>> 16) & 255) === red;
 }
 
-/** Of the pixel that begins there: red, green, blue and alpha, from the lowest byte up. */
+/** The colour of the pixel that begins there: red, green, blue, alpha, from the lowest byte up. */
 function colourAt({ data, channels }: Pixels, at: number): number {
   const alpha = channels % 2 === 0 ? (data[at + channels - 1] ?? 0) : 255;
   if (alpha === 0) return 0;

@@ -7,13 +7,13 @@ import type { Pixels, Survey } from './survey.ts';
 const NONE = 0;
 const PAETH = 4;
 
-/** What a colour of a photograph may be off by, of 255. */
+/** How much a colour of a photograph may be off, of 255. */
 const TOLERANCE = 1;
 const STEP = 2 * TOLERANCE + 1;
-/** Of each difference from −255 on: the nearest multiple, of which there is one, since the step is odd. */
+/** The nearest multiple for each difference from −255 on; there is only one, since the step is odd. */
 const ROUNDED = Int16Array.from({ length: 511 }, (_, at) => Math.round((at - 255) / STEP) * STEP);
 
-/** Exactly as it is. What repeats in a drawing is found best where nothing is filtered. */
+/** Encodes it exactly. Repetitions in a drawing are found best where nothing is filtered. */
 export function encodeDrawing(pixels: Pixels, facts: Survey): Buffer {
   const { width, height } = pixels;
   const { channels, stride, data } = gatherSamples(pixels, facts);

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, inject, it, onTestFinished } from 'vitest';
 import { Output } from '../src/cli/output.ts';
 import { openParts } from '../src/cli/parts.ts';
-import { Publisher } from '../src/cli/publishing.ts';
+import { Publisher } from '../src/cli/publisher.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { PROFILE_VERSIONS } from '../src/render/profiles.ts';
 import type { VariantStore } from '../src/variants/store.ts';

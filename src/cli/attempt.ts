@@ -1,6 +1,6 @@
 /** What becomes of work on one avatar, when others follow whatever happens. */
 import { AvatarError, type FaultCode } from '../errors.ts';
-import { CommonTrouble, patiently } from './patience.ts';
+import { CommonTrouble, withRetries } from './retry.ts';
 
 export type Attempt<Done> =
   | { readonly kind: 'done'; readonly done: Done }
@@ -26,7 +26,7 @@ export async function attempt<Done>(
   work: () => Promise<Done | undefined>,
 ): Promise<Attempt<Done> | undefined> {
   try {
-    const done = await patiently(signal, work);
+    const done = await withRetries(signal, work);
     return done === undefined ? undefined : { kind: 'done', done };
   } catch (thrown) {
     signal.throwIfAborted();

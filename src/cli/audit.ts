@@ -10,7 +10,7 @@ import type { Output } from './output.ts';
 import { DEFAULT_RATE, openParts, type Parts, RENDERED_WITHIN_MS } from './parts.ts';
 import { count } from './progress.ts';
 import { openWalk, readSelection, SELECTION_OPTIONS, storesOf } from './selection.ts';
-import { goOnTour, PASSED_OVER, VISITED } from './tour.ts';
+import { visitAll, PASSED_OVER, VISITED } from './visit-all.ts';
 
 const DEFAULT_FILE = 'avatar-audit.csv';
 const HEAD = ['site', 'user', 'id', 'cause', 'detail', 'key'];
@@ -61,7 +61,7 @@ async function auditAll(config: Config, walk: Walk, call: Call): Promise<ExitCod
       const parts = await openParts(config, { rate, output });
       try {
         await parts.probe(signal);
-        await goOnTour({
+        await visitAll({
           walk,
           journal,
           output,

@@ -4,9 +4,8 @@ import { AvatarError } from '../errors.ts';
 import type { CurrentAvatar } from '../locator/walk.ts';
 
 /**
- * Of an avatar's keys those that are to be read. What requests get may be under a key by which the walk
- * meets the same avatar again.
- * @returns undefined when it is: it is seen to there
+ * The keys of an avatar that are to be read. Skips an avatar that the walk also meets under an earlier key.
+ * @returns undefined for one that is skipped
  * @throws AvatarError as `Originals.read` does, but for what it says of an original
  */
 export async function keysLeft(

@@ -15,10 +15,15 @@ import { keysLeft } from './original.ts';
 import type { Output } from './output.ts';
 import { DEFAULT_RATE, openParts } from './parts.ts';
 import { count } from './progress.ts';
-import { type NamedAvatar, type Published, Publisher } from './publishing.ts';
+import { type NamedAvatar, type Published, Publisher } from './publisher.ts';
 import { openWalk, readSelection, SELECTION_OPTIONS, storesOf } from './selection.ts';
-import { goOnTour, PASSED_OVER, VISITED } from './tour.ts';
-import { checkWalk, DEFAULT_FILE, readWishes, type Wishes } from './wishes.ts';
+import { visitAll, PASSED_OVER, VISITED } from './visit-all.ts';
+import {
+  checkWalk,
+  DEFAULT_FILE,
+  readPublishOptions,
+  type PublishOptions,
+} from './publish-options.ts';
 
 const WHAT_IS_PASSED_OVER =
   'were passed over: keys of no avatar or hidden by another, or hosts not served here';
@@ -58,11 +63,11 @@ export const publish: Command = {
   async run(call): Promise<ExitCode> {
     const { values, variables } = call;
     const config = await loadConfig(variables);
-    const wishes = readWishes(config, values);
-    const walk = await openWalk(config, readSelection(values), wishes.host);
+    const options = readPublishOptions(config, values);
+    const walk = await openWalk(config, readSelection(values), options.host);
     try {
-      checkWalk(walk, wishes, values);
-      return await publishAll(config, walk, wishes, call);
+      checkWalk(walk, options, values);
+      return await publishAll(config, walk, options, call);
     } finally {
       await walk.close();
     }
@@ -72,10 +77,10 @@ export const publish: Command = {
 async function publishAll(
   config: Config,
   walk: Walk,
-  wishes: Wishes,
+  options: PublishOptions,
   { output, signal }: Call,
 ): Promise<ExitCode> {
-  const { store: address, sizes, formats, state, rate } = wishes;
+  const { store: address, sizes, formats, state, rate } = options;
   const places = [storesOf(config), storesOf({ originals: [address] }), config.basePath];
   const made = [sizes, formats, PROFILE_VERSIONS];
   const of = JSON.stringify(['publish', places, made, walk.name]);
@@ -104,7 +109,7 @@ async function publishAll(
   const startedAt = performance.now();
   try {
     await parts.probe(signal);
-    await goOnTour({
+    await visitAll({
       walk,
       journal,
       output,

@@ -13,7 +13,7 @@ const PASSING: ReadonlySet<FaultCode> = new Set<FaultCode>([
 
 const PAUSES_MS = [250, 1000, 4000];
 
-/** Of what all avatars go to, and hence none's own; nor is it worth more patience than it was given. */
+/** A store-wide failure, already retried: no single avatar is to blame. */
 export class CommonTrouble extends AvatarError {
   constructor(thrown: unknown) {
     const { code, detail, cause } = AvatarError.from(thrown);
@@ -22,7 +22,7 @@ export class CommonTrouble extends AvatarError {
 }
 
 /** Tries again, after pauses, what fails for a reason that may have passed by then. */
-export async function patiently<Result>(
+export async function withRetries<Result>(
   signal: AbortSignal,
   work: () => Promise<Result>,
   pausesMs: readonly number[] = PAUSES_MS,

@@ -12,7 +12,7 @@ export const DEFAULT_FILE = 'avatar-publish.state';
 /** Served only where it may move. */
 const GIF = ['gif'] as const;
 
-export type Wishes = {
+export type PublishOptions = {
   readonly store: S3Address;
   /** That of avatars that don't tell theirs. */
   readonly host: string | undefined;
@@ -24,7 +24,7 @@ export type Wishes = {
 };
 
 /** @throws UsageError */
-export function readWishes(config: Config, values: Values): Wishes {
+export function readPublishOptions(config: Config, values: Values): PublishOptions {
   const { variants: store, sizes, format, negotiate, keepsMotion, locator } = config;
   if (store === undefined) {
     throw new UsageError('AVATAR_VARIANTS is not set: there is nowhere to publish to');
@@ -56,7 +56,7 @@ function readHost(values: Values): string | undefined {
 }
 
 /** @throws UsageError */
-export function checkWalk(walk: Walk, { host }: Wishes, values: Values): void {
+export function checkWalk(walk: Walk, { host }: PublishOptions, values: Values): void {
   if (!walk.tellsNames) {
     throw new UsageError(
       'AVATAR_LOCATOR has no alternative with {user} and {id} or {upload}: whose address is to be ' +

@@ -1,4 +1,4 @@
-/** One avatar into the shared store, in all sizes: what is there and fresh is left as it is. */
+/** Puts one avatar into the shared store, in all sizes; what is there and fresh is left as it is. */
 import { renderVariant } from '../avatar/make-variant.ts';
 import type { InspectedOriginal, Original, SharedVariant } from '../avatar/ports.ts';
 import {
@@ -14,13 +14,13 @@ import type { VariantStore } from '../variants/store.ts';
 import type { AskedFormat } from '../vocabulary/formats.ts';
 import { missingUnder } from './original.ts';
 import { type Parts, RENDERED_WITHIN_MS } from './parts.ts';
-import { CommonTrouble, patiently } from './patience.ts';
+import { CommonTrouble, withRetries } from './retry.ts';
 
-type PublishingParts = Pick<Parts, 'originals' | 'vectors' | 'inspector' | 'renderer'> & {
+type PublisherParts = Pick<Parts, 'originals' | 'vectors' | 'inspector' | 'renderer'> & {
   readonly store: VariantStore;
 };
 
-type PublishingRules = SharingRules & {
+type PublisherRules = SharingRules & {
   /** What is to be made: that of `.png` addresses, and formats with an extension of their own. */
   readonly formats: readonly AskedFormat[];
 };
@@ -36,8 +36,8 @@ export type Published = {
 
 export type NamedAvatar = CurrentAvatar & { readonly host: string };
 
-/** A variant to be. */
-type Wanted = AskedVariant & { readonly key: string };
+/** A variant to be made, where it is not there and fresh. */
+type PlannedVariant = AskedVariant & { readonly key: string };
 
 /** What the store has in its place, if it has anything. */
 type Copy = Judgement<Omit<SharedVariant, 'bytes'>> | undefined;
@@ -45,10 +45,10 @@ type Copy = Judgement<Omit<SharedVariant, 'bytes'>> | undefined;
 const NOTHING: Published = { stored: 0, fresh: 0, bytes: 0, leftOut: 0 };
 
 export class Publisher {
-  readonly #parts: PublishingParts;
-  readonly #rules: PublishingRules;
+  readonly #parts: PublisherParts;
+  readonly #rules: PublisherRules;
 
-  constructor(parts: PublishingParts, rules: PublishingRules) {
+  constructor(parts: PublisherParts, rules: PublisherRules) {
     this.#parts = parts;
     this.#rules = rules;
   }
@@ -60,17 +60,17 @@ export class Publisher {
     signal: AbortSignal,
   ): Promise<Published> {
     const { vectors, inspector } = this.#parts;
-    const wanted = this.#name(avatar, sizes);
-    const leftOut = sizes.length * this.#rules.formats.length - wanted.length;
-    const copies = await this.#lookAt(wanted, signal);
+    const planned = this.#name(avatar, sizes);
+    const leftOut = sizes.length * this.#rules.formats.length - planned.length;
+    const copies = await this.#lookAt(planned, signal);
     const original = await this.#read(avatar, copies, signal);
-    if (original === 'unchanged') return { ...NOTHING, fresh: wanted.length, leftOut };
+    if (original === 'unchanged') return { ...NOTHING, fresh: planned.length, leftOut };
 
-    const stale = wanted.flatMap((each, index) => {
+    const stale = planned.flatMap((each, index) => {
       const copy = copies[index];
       return isFresh(copy, original) ? [] : [{ each, copy }];
     });
-    const fresh = wanted.length - stale.length;
+    const fresh = planned.length - stale.length;
     if (vectors.accepts(original.bytes)) {
       return { ...NOTHING, fresh, leftOut: leftOut + stale.length };
     }
@@ -84,13 +84,13 @@ export class Publisher {
     const stored = bytes.filter((each) => each > 0).length;
     return {
       stored,
-      fresh: wanted.length - stored,
+      fresh: planned.length - stored,
       bytes: bytes.reduce((sum, each) => sum + each, 0),
       leftOut,
     };
   }
 
-  #name({ site, host, user, id }: NamedAvatar, sizes: readonly number[]): Wanted[] {
+  #name({ site, host, user, id }: NamedAvatar, sizes: readonly number[]): PlannedVariant[] {
     return sizes.flatMap((size) => {
       const request = { site, host, user, size, id, extension: 'png' } as const;
       return this.#rules.formats.flatMap((format) => {
@@ -104,25 +104,25 @@ export class Publisher {
    * Where there is neither the first nor the last, as ahead of the first visitor, the others are not
    * asked for: a request each would cost as much as a third of their renders.
    */
-  async #lookAt(wanted: readonly Wanted[], signal: AbortSignal): Promise<Copy[]> {
-    const ends = wanted.length > 2 ? [wanted[0], wanted.at(-1)] : [];
+  async #lookAt(planned: readonly PlannedVariant[], signal: AbortSignal): Promise<Copy[]> {
+    const ends = planned.length > 2 ? [planned[0], planned.at(-1)] : [];
     const seen = ends.filter((each) => each !== undefined);
     const found = await Promise.all(seen.map((each) => this.#describe(each, signal)));
     if (seen.length > 0 && found.every((copy) => copy === undefined)) return [];
     return await Promise.all(
-      wanted.map(async (each) => {
+      planned.map(async (each) => {
         const index = seen.indexOf(each);
         return index < 0 ? await this.#describe(each, signal) : found[index];
       }),
     );
   }
 
-  async #describe(wanted: Wanted, signal: AbortSignal): Promise<Copy> {
-    const found = await this.#ask((store) => store.describe(wanted.key, signal), signal);
-    return found === undefined ? undefined : judge(found, wanted, this.#rules.profiles);
+  async #describe(planned: PlannedVariant, signal: AbortSignal): Promise<Copy> {
+    const found = await this.#ask((store) => store.describe(planned.key, signal), signal);
+    return found === undefined ? undefined : judge(found, planned, this.#rules.profiles);
   }
 
-  /** Not its bytes, when all that is wanted is there and was made from it as it is now. */
+  /** Not its bytes, when all that is planned is there and was made from it as it is now. */
   async #read(
     { keys, lastModified }: CurrentAvatar,
     copies: readonly Copy[],
@@ -139,13 +139,13 @@ export class Publisher {
 
   /** @returns how many bytes were stored; 0 when somebody else was first */
   async #make(
-    wanted: Wanted,
+    planned: PlannedVariant,
     copy: Copy,
     { original, inspected }: { readonly original: Original; readonly inspected: InspectedOriginal },
     signal: AbortSignal,
   ): Promise<number> {
     const { renderer } = this.#parts;
-    const { request, format, key } = wanted;
+    const { request, format, key } = planned;
     const { site, user, size } = request;
     const dueAt = performance.now() + RENDERED_WITHIN_MS;
     const job = { original: inspected, size, format, site, client: 'publish', user, dueAt, signal };
@@ -162,7 +162,7 @@ export class Publisher {
     let outcome = await put(copy);
     if (outcome === 'conflict') {
       // What was there was not looked at, or has changed since.
-      const instead = await this.#describe(wanted, signal);
+      const instead = await this.#describe(planned, signal);
       if (isFresh(instead, original)) return 0;
       outcome = await put(instead);
     }
@@ -175,7 +175,7 @@ export class Publisher {
     signal: AbortSignal,
   ): Promise<Answer> {
     try {
-      return await patiently(signal, () => question(this.#parts.store));
+      return await withRetries(signal, () => question(this.#parts.store));
     } catch (thrown) {
       throw new CommonTrouble(thrown);
     }

@@ -7,7 +7,7 @@ import type { Journal } from './journal.ts';
 import type { Output } from './output.ts';
 import { count, Progress } from './progress.ts';
 
-type Tour<Done> = {
+type Visits<Done> = {
   readonly walk: Walk;
   readonly journal: Journal;
   readonly output: Output;
@@ -35,8 +35,8 @@ export const PASSED_OVER = 'passed over';
  * Goes on where the journal ends.
  * @throws AvatarError when stores or database give no answers; the signal's reason
  */
-export async function goOnTour<Done>(tour: Tour<Done>): Promise<void> {
-  const { walk, journal, output } = tour;
+export async function visitAll<Done>(visits: Visits<Done>): Promise<void> {
+  const { walk, journal, output } = visits;
   const visited = (): number => journal.counts.get(VISITED) ?? 0;
   const from = journal.mark;
   const left = await walk.count(from);
@@ -44,7 +44,7 @@ export async function goOnTour<Done>(tour: Tour<Done>): Promise<void> {
   if (from !== undefined) output.remark(`going on after ${count(visited())} avatars`);
   using progress = new Progress(output, left);
   try {
-    await visitAll(tour, from, progress);
+    await visitInOrder(visits, from, progress);
     await journal.commit(true);
   } catch (error) {
     // What is known by now is worth keeping.
@@ -63,8 +63,8 @@ type Visited<Done> = {
   readonly steps: number;
 };
 
-async function visitAll<Done>(
-  tour: Tour<Done>,
+async function visitInOrder<Done>(
+  visits: Visits<Done>,
   from: string | undefined,
   progress: Progress,
 ): Promise<void> {
@@ -75,37 +75,37 @@ async function visitAll<Done>(
   const goOn = async (): Promise<void> => {
     for (const each of keptBack.splice(0)) {
       // By now it may be answered like those after it.
-      await note(tour, isUnanswered(each) ? await visit(tour, each) : each, progress);
+      await note(visits, isUnanswered(each) ? await visit(visits, each) : each, progress);
     }
     unanswered = 0;
   };
-  for await (const visited of visitsFrom(tour, from)) {
+  for await (const visited of visitsFrom(visits, from)) {
     if (isUnanswered(visited)) unanswered += 1;
     else if (isAnswered(visited)) await goOn();
-    if (unanswered === 0) await note(tour, visited, progress);
+    if (unanswered === 0) await note(visits, visited, progress);
     else keepBack(keptBack, visited);
     if (unanswered === MOST_UNANSWERED) {
-      await checkAnswers(tour, keptBack);
+      await checkAnswers(visits, keptBack);
       await goOn();
     }
   }
-  await checkAnswers(tour, keptBack);
+  await checkAnswers(visits, keptBack);
   await goOn();
 }
 
 function visitsFrom<Done>(
-  tour: Tour<Done>,
+  visits: Visits<Done>,
   from: string | undefined,
 ): AsyncIterable<Visited<Done>> {
-  const { walk, signal, atOnce } = tour;
-  return inOrder(walk.steps(from, signal), atOnce, (step) => visit(tour, { ...step, steps: 1 }));
+  const { walk, signal, atOnce } = visits;
+  return inOrder(walk.steps(from, signal), atOnce, (step) => visit(visits, { ...step, steps: 1 }));
 }
 
 async function visit<Done>(
-  tour: Tour<Done>,
+  visits: Visits<Done>,
   { mark, avatar, steps }: Omit<Visited<Done>, 'attempt'>,
 ): Promise<Visited<Done>> {
-  const attempt = avatar === undefined ? undefined : await tour.visit(avatar);
+  const attempt = avatar === undefined ? undefined : await visits.visit(avatar);
   return { mark, avatar, attempt, steps };
 }
 
@@ -114,21 +114,21 @@ async function visit<Done>(
  * @throws AvatarError when it is not
  */
 async function checkAnswers<Done>(
-  tour: Tour<Done>,
+  visits: Visits<Done>,
   keptBack: ReadonlyArray<Visited<Done>>,
 ): Promise<void> {
   const troubled = keptBack.filter(isUnanswered);
   const common = troubled.find(({ attempt }) => !attempt.mayBeItsOwn);
   const [trouble] = common === undefined ? troubled : [common];
   if (trouble === undefined) return;
-  if (common === undefined && (await isAnybodyAnswered(tour))) return;
+  if (common === undefined && (await isAnybodyAnswered(visits))) return;
   throw troubleOf(trouble.avatar, trouble.attempt.error);
 }
 
 /** Those at the beginning have been answered when this is not the first run, or not its beginning. */
-async function isAnybodyAnswered<Done>(tour: Tour<Done>): Promise<boolean> {
+async function isAnybodyAnswered<Done>(visits: Visits<Done>): Promise<boolean> {
   let unanswered = 0;
-  for await (const visited of visitsFrom(tour, undefined)) {
+  for await (const visited of visitsFrom(visits, undefined)) {
     if (isAnswered(visited)) return true;
     if (isUnanswered(visited)) unanswered += 1;
     if (unanswered === MOST_ASKED) break;
@@ -168,7 +168,7 @@ function troubleOf({ user, id }: CurrentAvatar, error: AvatarError): AvatarError
 }
 
 async function note<Done>(
-  { journal, record, remark }: Tour<Done>,
+  { journal, record, remark }: Visits<Done>,
   { mark, avatar, attempt, steps }: Visited<Done>,
   progress: Progress,
 ): Promise<void> {

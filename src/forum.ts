@@ -8,7 +8,7 @@ import type { Config } from './config/load.ts';
 import type { LookUpResult, CommonKeyRules } from './discourse/locator.ts';
 import type { FaultCode } from './errors.ts';
 import { PLAIN_STYLE, type ReplyStyle } from './http/headers.ts';
-import { NO_VECTORS } from './inspect/svg.ts';
+import { HARMLESS_VECTORS, NO_VECTORS } from './inspect/svg.ts';
 import { createTemplateLocator } from './locator/template.ts';
 import type { LetterRequest } from './vocabulary/letter.ts';
 import { formatAvatarPath, parseAvatarPath } from './vocabulary/request.ts';
@@ -51,6 +51,7 @@ export async function openForum(
     ...discourseKeyRules(config, localPrefix),
     sizes,
     unlistedSize,
+    vectors: vectorsFor(locator),
     positiveMs: foundMs,
     negativeMs: notFoundMs,
     onLookUp: (result) => counter?.lookedUp(result),
@@ -58,7 +59,13 @@ export async function openForum(
   });
 }
 
-function openPlain({ hosts, sizes, unlistedSize, keepsMotion }: Config, locator: Locator): Forum {
+/** With Discourse harmless SVG is passed on; elsewhere SVG is refused. */
+export function vectorsFor({ kind }: Pick<Config['locator'], 'kind'>): Vectors {
+  return kind === 'discourse' ? HARMLESS_VECTORS : NO_VECTORS;
+}
+
+function openPlain(config: Config, locator: Locator): Forum {
+  const { hosts, sizes, unlistedSize, keepsMotion } = config;
   const policy = { listed: sizes === 'any' ? undefined : sizes, unlisted: unlistedSize };
   return {
     grammar: {
@@ -68,7 +75,7 @@ function openPlain({ hosts, sizes, unlistedSize, keepsMotion }: Config, locator:
     knowsItsSites: hosts !== undefined,
     sizes: { policyOf: () => policy },
     locator,
-    vectors: NO_VECTORS,
+    vectors: vectorsFor(config.locator),
     style: PLAIN_STYLE,
     sharedHostOf: (host) => host.toLowerCase(),
     standInCodes: new Set(['avatar_missing']),

@@ -3,8 +3,8 @@ import type { Inspector, Originals, Vectors } from '../avatar/ports.ts';
 import type { Config } from '../config/load.ts';
 import type { AvatarError } from '../errors.ts';
 import { RateLimiter } from '../flow/rate-limiter.ts';
+import { vectorsFor } from '../forum.ts';
 import { createInspector } from '../inspect/inspect.ts';
-import { HARMLESS_VECTORS, NO_VECTORS } from '../inspect/svg.ts';
 import { freeOriginal } from '../originals/free.ts';
 import { readInTurn } from '../originals/in-turn.ts';
 import { rateLimitedStore } from '../originals/rate-limited.ts';
@@ -63,7 +63,7 @@ export async function openParts(
         return { ...found, release: () => freeOriginal(found.bytes) };
       },
     },
-    vectors: config.locator.kind === 'discourse' ? HARMLESS_VECTORS : NO_VECTORS,
+    vectors: vectorsFor(config.locator),
     inspector: createInspector(config),
     renderer,
     atOnce,

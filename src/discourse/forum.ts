@@ -1,8 +1,8 @@
 /** A forum that runs on Discourse: its addresses, sizes and letters, and how its replies look. */
+import type { Vectors } from '../avatar/ports.ts';
 import type { FaultCode } from '../errors.ts';
 import type { Forum } from '../forum.ts';
 import type { ReplyStyle } from '../http/headers.ts';
-import { HARMLESS_VECTORS } from '../inspect/svg.ts';
 import { discourseGrammar } from './address.ts';
 import { parseLetterPath, parseLetterProxyPath } from './letter-address.ts';
 import { createDiscourseLocator, type DiscourseLocatorOptions } from './locator.ts';
@@ -11,6 +11,7 @@ type DiscourseOptions = DiscourseLocatorOptions & {
   /** Ascending; or any size; or those the forum asks for. */
   readonly sizes: readonly number[] | 'any' | undefined;
   readonly unlistedSize: 'nearest' | 'reject';
+  readonly vectors: Vectors;
 };
 
 /** What Discourse sends with every avatar: its year is one of 365.2425 days. */
@@ -35,6 +36,7 @@ const STAND_INS = [
 export function openDiscourse({
   sizes,
   unlistedSize: unlisted,
+  vectors,
   ...options
 }: DiscourseOptions): Forum {
   const locator = createDiscourseLocator(options);
@@ -50,7 +52,7 @@ export function openDiscourse({
       },
     },
     locator,
-    vectors: HARMLESS_VECTORS,
+    vectors,
     style: STYLE,
     sharedHostOf: (host) => locator.sharedHostOf(host),
     standInCodes: new Set(STAND_INS),

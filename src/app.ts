@@ -190,11 +190,7 @@ async function openOriginals(
   metrics: Metrics,
 ): Promise<CoalescedOriginals> {
   const { originals, fetches: slots } = config;
-  const onRegionLearned = (bucket: string, region: string): void => {
-    const cure = `say region=${region} in AVATAR_ORIGINALS`;
-    logger.warn({ bucket, region, cure }, 'a bucket is in another region than configured');
-  };
-  const opened = await openStores(originals, config, { onRegionLearned });
+  const opened = await openStores(originals, config, logger);
   const stores = config.hedges ? await hedge(opened, metrics) : opened;
   return new CoalescedOriginals(stores, {
     slots,

@@ -6,6 +6,7 @@ import type { S3Address } from './config/stores.ts';
 import { throttle } from './flow/throttle.ts';
 import type { Forum } from './forum.ts';
 import { PROFILE_VERSIONS } from './render/profiles.ts';
+import { s3Settings, warnOfRegion } from './stores.ts';
 import type { StoreMetrics } from './telemetry/store-metrics.ts';
 import { SharedVariantStore } from './variants/shared.ts';
 import type { VariantStore } from './variants/store.ts';
@@ -18,8 +19,7 @@ export type Sharing = {
 };
 
 /** Reads are given up earlier, by their own deadline; writes have the time they need. */
-const TIMEOUTS = { connectMs: 1500, firstByteMs: 5000, stallMs: 3000 };
-const ATTEMPTS = 2;
+const FIRST_BYTE_MS = 5000;
 /** Ten times what S3 needs. Who waits longer is better served by a render. */
 const READ_WITHIN_MS = 1000;
 const TROUBLE_EVERY_MS = 60_000;
@@ -85,17 +85,10 @@ export async function openVariantStore(
   // The SDK takes longer to load than everything else together.
   const { createS3Variants } = await import('./variants/s3.ts');
   return createS3Variants({
-    ...address,
+    ...s3Settings(address, { sockets: fetches + WRITES, firstByteMs: FIRST_BYTE_MS }),
     // Keys are whole paths, so that a CDN needs no rule to find them.
     prefix: basePath === '' ? address.prefix : `${address.prefix}${basePath.slice(1)}/`,
     cacheControl: style.variantCacheControl,
-    maxSockets: fetches + WRITES,
-    timeouts: TIMEOUTS,
-    maxAttempts: ATTEMPTS,
-    onRegionLearned: (region) => {
-      const { bucket } = address;
-      const cure = `say region=${region} in AVATAR_VARIANTS`;
-      logger.warn({ bucket, region, cure }, 'a bucket is in another region than configured');
-    },
+    onRegionLearned: warnOfRegion(logger, address),
   });
 }

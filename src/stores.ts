@@ -1,4 +1,5 @@
 /** The stores of originals that are configured, opened: for the service and for the command line. */
+import type { FastifyBaseLogger } from 'fastify';
 import type { Config } from './config/load.ts';
 import type { S3Address, StoreAddress } from './config/stores.ts';
 import { createFolderStore } from './originals/folder.ts';
@@ -6,7 +7,8 @@ import type { OriginalStore } from './originals/store.ts';
 import type { S3Settings } from './s3/client.ts';
 
 /** S3 answers within a tenth of a second; many times that is trouble, not load. */
-const S3_TIMEOUTS = { connectMs: 1500, firstByteMs: 4000, stallMs: 3000 };
+const S3_TIMEOUTS = { connectMs: 1500, stallMs: 3000 };
+const FIRST_BYTE_MS = 4000;
 const S3_ATTEMPTS = 2;
 /** With less time than this for a miss, the waits above are shortened alike, to end before it does. */
 const UNHURRIED_MS = 10_000;
@@ -14,30 +16,57 @@ const UNHURRIED_MS = 10_000;
 const SPARE_SOCKETS = 8;
 
 type Limits = Pick<Config, 'maxOriginalBytes' | 'fetches' | 'deadlineMs'>;
+type WarningLogger = Pick<FastifyBaseLogger, 'warn'>;
 
-type StoresOptions = {
-  readonly onRegionLearned?: (bucket: string, region: string) => void;
-};
-
+/** @param logger warned of a bucket that is in another region than configured */
 export async function openStores(
   addresses: readonly StoreAddress[],
   limits: Limits,
-  options: StoresOptions = {},
+  logger?: WarningLogger,
 ): Promise<OriginalStore[]> {
-  return await Promise.all(addresses.map((address) => openStore(address, limits, options)));
+  return await Promise.all(addresses.map((address) => openStore(address, limits, logger)));
 }
 
-export function s3Settings(address: S3Address, limits: Limits): S3Settings {
-  const pace = paceOf(limits);
+type S3Use = {
+  readonly sockets: number;
+  readonly firstByteMs: number;
+  /** By how much waits are shortened. */
+  readonly pace?: number;
+};
+
+export function s3Settings(
+  address: S3Address,
+  { sockets, firstByteMs, pace = 1 }: S3Use,
+): S3Settings {
+  const { connectMs, stallMs } = S3_TIMEOUTS;
   return {
     ...address,
-    maxSockets: limits.fetches + SPARE_SOCKETS,
+    maxSockets: sockets,
     timeouts: {
-      connectMs: S3_TIMEOUTS.connectMs * pace,
-      firstByteMs: S3_TIMEOUTS.firstByteMs * pace,
-      stallMs: S3_TIMEOUTS.stallMs * pace,
+      connectMs: connectMs * pace,
+      firstByteMs: firstByteMs * pace,
+      stallMs: stallMs * pace,
     },
     maxAttempts: S3_ATTEMPTS,
+  };
+}
+
+/** Those a bucket of originals is read with. */
+export function originalsSettings(
+  address: S3Address,
+  limits: Omit<Limits, 'maxOriginalBytes'>,
+): S3Settings {
+  const sockets = limits.fetches + SPARE_SOCKETS;
+  return s3Settings(address, { sockets, firstByteMs: FIRST_BYTE_MS, pace: paceOf(limits) });
+}
+
+export function warnOfRegion(
+  logger: WarningLogger,
+  { bucket, variable }: S3Address,
+): (region: string) => void {
+  return (region) => {
+    const cure = `say region=${region} in ${variable}`;
+    logger.warn({ bucket, region, cure }, 'a bucket is in another region than configured');
   };
 }
 
@@ -49,7 +78,7 @@ export function paceOf({ deadlineMs }: Pick<Config, 'deadlineMs'>): number {
 async function openStore(
   address: StoreAddress,
   limits: Limits,
-  { onRegionLearned }: StoresOptions,
+  logger: WarningLogger | undefined,
 ): Promise<OriginalStore> {
   switch (address.kind) {
     case 'folder':
@@ -61,9 +90,9 @@ async function openStore(
       // The SDK takes longer to load than everything else together.
       const { createS3Store } = await import('./originals/s3.ts');
       return createS3Store({
-        ...s3Settings(address, limits),
+        ...originalsSettings(address, limits),
         maxBytes: limits.maxOriginalBytes,
-        onRegionLearned: (region) => onRegionLearned?.(address.bucket, region),
+        onRegionLearned: logger && warnOfRegion(logger, address),
       });
     }
   }

@@ -1,4 +1,5 @@
 /** The service on a real S3 server: what operators will see of it, from upload to reply. */
+import type { IncomingMessage } from 'node:http';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startApp, type TestApp } from './support/app.ts';
@@ -27,6 +28,7 @@ beforeAll(async () => {
 });
 
 afterEach(async () => {
+  s3.proxy.heal();
   await Promise.all(apps.splice(0).map((app) => app.close()));
 });
 
@@ -128,6 +130,25 @@ describe('what is wrong with a bucket', () => {
     const line = app.lines.find(({ outcome }) => outcome === 'originals_bucket_missing');
     expect(line?.['reason']).toContain('AVATAR_ORIGINALS');
     expect((await app.server.inject('/readyz')).statusCode).toBe(502);
+  });
+
+  it('another region, of originals or of variants: 200, and the log says where to say it', async () => {
+    const headers = { 'x-amz-bucket-region': 'eu-west-1' };
+    const isThere = ({ headers: { authorization } }: IncomingMessage): boolean =>
+      authorization?.includes('/eu-west-1/s3/') === true;
+    const address = `s3://${bucket}?region=us-east-1&endpoint=${s3.endpoint}`;
+    const app = await start({ AVATAR_VARIANTS: address.replace('?', '/variants?') });
+    s3.proxy.inject({ kind: 'reply', status: 301, headers }, { unless: isThere });
+    expect((await app.server.inject(JONGNAM)).statusCode).toBe(200);
+    const warnings = app.lines.filter(({ msg }) => /in another region/.test(String(msg)));
+    expect(warnings).toHaveLength(2);
+    expect(warnings).toEqual(
+      expect.arrayContaining(
+        ['AVATAR_ORIGINALS', 'AVATAR_VARIANTS'].map((variable) =>
+          expect.objectContaining({ bucket, cure: `say region=eu-west-1 in ${variable}` }),
+        ),
+      ),
+    );
   });
 
   it('an object missing: 404', async () => {

@@ -4,7 +4,7 @@ import { discourseKeyRules } from '../forum.ts';
 import { createTemplateWalk } from '../locator/template-walk.ts';
 import type { Selection, Walk } from '../locator/walk.ts';
 import { createFolderListing } from '../originals/folder-listing.ts';
-import { s3Settings } from '../stores.ts';
+import { originalsSettings } from '../stores.ts';
 import type { Listing } from '../vocabulary/keys.ts';
 import { type Option, UsageError, type Values } from './command.ts';
 
@@ -52,7 +52,7 @@ async function openListings(config: Config): Promise<Listing[]> {
     config.originals.map(async (address) => {
       if (address.kind === 'folder') return createFolderListing(address.directory);
       const { createS3Listing } = await import('../s3/listing.ts');
-      return createS3Listing(s3Settings(address, config));
+      return createS3Listing(originalsSettings(address, config));
     }),
   );
 }

@@ -3,7 +3,7 @@ import type { Config } from '../../config/load.ts';
 import type { S3Address, StoreAddress } from '../../config/stores.ts';
 import { AvatarError } from '../../errors.ts';
 import type { S3Diagnosis } from '../../s3/diagnosis.ts';
-import { openStores, s3Settings } from '../../stores.ts';
+import { openStores, originalsSettings } from '../../stores.ts';
 import { detailOf } from '../attempt.ts';
 import { broken, type Finding, hint, ok, warning } from './finding.ts';
 
@@ -18,7 +18,7 @@ export async function checkStore(
 ): Promise<Finding[]> {
   if (address.kind === 'folder') return [await checkFolder(address, config, signal)];
   const { diagnoseS3 } = await import('../../s3/diagnosis.ts');
-  return judgeS3(address, await diagnoseS3(s3Settings(address, config), signal));
+  return judgeS3(address, await diagnoseS3(originalsSettings(address, config), signal));
 }
 
 async function checkFolder(

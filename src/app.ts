@@ -179,9 +179,9 @@ async function openSharing(
   logger: Logger,
   metrics: Metrics,
 ): Promise<Sharing | undefined> {
-  if (config.variants === undefined) return undefined;
+  if (config.variantStore === undefined) return undefined;
   const sharing = await import('./sharing.ts');
-  return await sharing.openSharing(config.variants, config, forum, logger, metrics.stores);
+  return await sharing.openSharing(config.variantStore, config, forum, logger, metrics.stores);
 }
 
 async function openOriginals(

@@ -59,7 +59,9 @@ async function* examine(
   const rendering = sample.then(({ original }) => checkRendering(config, original, signal));
   const groups = [
     ...config.originals.map((address) => checkStore(address, config, signal)),
-    ...(config.variants === undefined ? [] : [checkVariants(config.variants, config, signal)]),
+    ...(config.variantStore === undefined
+      ? []
+      : [checkVariants(config.variantStore, config, signal)]),
     ...(config.locator.kind === 'discourse'
       ? config.locator.sites.sites.map((site) => checkDatabase(site, config))
       : []),

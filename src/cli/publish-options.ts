@@ -25,7 +25,7 @@ export type PublishOptions = {
 
 /** @throws UsageError */
 export function readPublishOptions(config: Config, values: Values): PublishOptions {
-  const { variants: store, sizes, format, negotiate, keepsMotion, locator } = config;
+  const { variantStore: store, sizes, format, negotiate, keepsMotion, locator } = config;
   if (store === undefined) {
     throw new UsageError('AVATAR_VARIANTS is not set: there is nowhere to publish to');
   }

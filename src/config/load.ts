@@ -39,7 +39,7 @@ export type Config = {
   readonly admin: Listener | undefined;
   readonly originals: readonly StoreAddress[];
   /** Where instances share what they rendered, if they do. */
-  readonly variants: S3Address | undefined;
+  readonly variantStore: S3Address | undefined;
   /** Nothing was configured: the bundled demo avatars are served. */
   readonly isDemo: boolean;
   readonly locator: LocatorConfig;
@@ -87,7 +87,7 @@ export async function loadConfig(
   const originals = issues.parse('AVATAR_ORIGINALS', parseStores, [
     { kind: 'folder', directory: DEMO_DIRECTORY },
   ]);
-  const variants = issues.parse('AVATAR_VARIANTS', parseVariantStore, undefined);
+  const variantStore = issues.parse('AVATAR_VARIANTS', parseVariantStore, undefined);
   const locator = await findLocator(issues);
   const hosts = issues.parse('AVATAR_HOSTS', parseHosts, undefined);
   const sizes = issues.parse('AVATAR_SIZES', parseListedSizes, undefined);
@@ -105,7 +105,7 @@ export async function loadConfig(
         ? undefined
         : { host: environment.ADMIN_HOST, port: environment.ADMIN_PORT },
     originals,
-    variants,
+    variantStore,
     isDemo: environment.AVATAR_ORIGINALS === undefined,
     locator: isDiscourse
       ? {

@@ -243,11 +243,11 @@ describe('AVATAR_ORIGINALS', () => {
 
 describe('AVATAR_VARIANTS', () => {
   it('is one bucket, and none unless it is set', async () => {
-    expect((await loadConfig({})).variants).toBeUndefined();
-    const { variants } = await loadConfig({
+    expect((await loadConfig({})).variantStore).toBeUndefined();
+    const { variantStore } = await loadConfig({
       AVATAR_VARIANTS: 's3://faces/v?endpoint=http://127.0.0.1:9000',
     });
-    expect(variants).toMatchObject({
+    expect(variantStore).toMatchObject({
       variable: 'AVATAR_VARIANTS',
       bucket: 'faces',
       prefix: 'v/',

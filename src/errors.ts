@@ -95,10 +95,7 @@ export class AvatarError extends Error {
     return this.status === 404 || this.status === 422;
   }
 
-  /**
-   * True when who asked is a part of the reason: its time was up, or its turn too far away. One who shares
-   * its work may have more of the one and be nearer to the other.
-   */
+  /** True when the caller's own deadline or turn caused this; another caller may still succeed. */
   get isPersonal(): boolean {
     return this.status === 504 || this.code === 'overloaded';
   }

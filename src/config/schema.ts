@@ -174,7 +174,7 @@ const PROPERTIES = {
     default: 64,
     minimum: 1,
     maximum: 1024,
-    description: 'Originals read at once',
+    description: 'Originals read at once, and as many pictures of `AVATAR_VARIANTS`',
   },
   AVATAR_HEDGE: {
     type: 'string',

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 export type S3Address = {
   readonly kind: 's3';
-  /** Where it is from: for what is said of it. */
+  /** The variable to name in messages. */
   readonly variable: 'AVATAR_ORIGINALS' | 'AVATAR_VARIANTS';
   readonly bucket: string;
   /** Empty, or ends with a slash, and begins with none. */

@@ -58,7 +58,8 @@ export function sqlState(error: unknown): string | undefined {
 
 /**
  * True when the server rather than the question is at fault, so that the next question would fail
- * likewise: no answer at all, or one of the classes 08 (connection), 53 (resources), 57P (shutdown).
+ * likewise: no answer at all, or one of the classes 08 (connection), 28 (log-in), 3D (no such database),
+ * 53 (resources) and 57P (shutdown).
  */
 export function isOutage(error: unknown): boolean {
   const code = sqlState(error);

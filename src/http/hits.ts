@@ -60,7 +60,7 @@ export class HitPath {
   });
   /** Weak: the cache decides how long a picture is kept. */
   readonly #prepared = new WeakMap<Variant, Prepared>();
-  /** The same pictures at addresses where others are given others. */
+  /** As above, with `Vary`. */
   readonly #preparedToVary = new WeakMap<Variant, Prepared>();
 
   constructor(

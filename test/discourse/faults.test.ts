@@ -64,6 +64,7 @@ describe('a fault of the directory', () => {
     ['53300', true],
     ['08006', true],
     ['28P01', true],
+    ['3D000', true],
     ['57014', false],
     ['42501', false],
     ['42703', false],

@@ -1,4 +1,4 @@
-/** What becomes of those who share the work that was begun for another, when that one has no luck. */
+/** Who asks the pipeline for what is already being made for another, when that one has no luck. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Caller } from '../../src/avatar/answer.ts';
 import { Letters } from '../../src/avatar/letters.ts';

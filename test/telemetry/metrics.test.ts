@@ -11,7 +11,7 @@ const PATH = '/user_avatar/h/u/48/1.png';
 /** Of clients nobody asked for: none of it may become a label. */
 const NOISE = Array.from({ length: 40 }, (_, index) => `/user_avatar/h${index}/u${index}/48/x.png`);
 
-/** Everything the service exports, by type. A new metric belongs here, and into docs/operating.md. */
+/** Everything the service exports, by type. A new metric belongs here, and into docs/metrics.md. */
 const COUNTERS = [
   'avatar_cache_misses_total',
   'avatar_coalesced_total',

@@ -1,6 +1,6 @@
 /**
  * Settings of the encoders that the profiles do not have, beside those they have: what each makes of
- * bytes, likeness and CPU. `npm run bench:settings -- FOLDER…` writes docs/settings.md.
+ * bytes, likeness and CPU. `npm run bench:settings -- FOLDER…` writes docs/encoder-settings.md.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -233,9 +233,9 @@ if (import.meta.main) {
   const report = renderReport(await runBench(settings, isQuick()));
   if (isQuick()) process.stdout.write(`${report}\n`);
   else {
-    const text = `# Settings that were tried\n\nWritten by \`npm run bench:settings\`.\n\n${describeMachine()}\n\n${report}\n`;
-    const file = join(import.meta.dirname, '..', 'docs', 'settings.md');
+    const text = `# Encoder settings that were tried\n\nWritten by \`npm run bench:settings\`.\n\n${describeMachine()}\n\n${report}\n`;
+    const file = join(import.meta.dirname, '..', 'docs', 'encoder-settings.md');
     writeFileSync(file, text.replace('\n## Settings\n\n', '\n'));
-    process.stderr.write('docs/settings.md is written\n');
+    process.stderr.write('docs/encoder-settings.md is written\n');
   }
 }

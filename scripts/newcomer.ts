@@ -1,8 +1,8 @@
 /**
  * The way of somebody who has never seen this, `npm run newcomer`: clones it into an empty folder, types
- * what the README says under "Quick start", opens the addresses that the service prints, and looks whether
- * NGINX's second reply is a hit, all within ten minutes. On port 80 there is an NGINX, as Debian's package
- * leaves it. Ports 8080 and 8088 have to be free, and NGINX and curl installed.
+ * what the README says under "Quick start" and "NGINX", opens the addresses that the service prints, and
+ * looks whether NGINX's second reply is a hit, all within ten minutes. On port 80 there is an NGINX, as
+ * Debian's package leaves it. Ports 8080 and 8088 have to be free, and NGINX and curl installed.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -29,9 +29,9 @@ try {
   if (startsSystemNginx) run('sudo nginx');
   execFileSync('git', ['clone', '--quiet', '--depth=1', `file://${ROOT}`, folder]);
   const readme = readFileSync(join(folder, 'README.md'), 'utf8');
-  const quickStart = readme.slice(readme.indexOf('## Quick start'), readme.indexOf('\n## What'));
+  const typed = ['## Quick start', '### NGINX'].map((heading) => sectionUnder(readme, heading));
   const replies: string[] = [];
-  for (const line of commandsOf(quickStart)) {
+  for (const line of commandsOf(typed.join('\n'))) {
     // The suite runs in CI, and compose where Docker is.
     if (line === 'npm test' || line.startsWith('docker ')) continue;
     say(line);
@@ -78,6 +78,11 @@ try {
 function say(what: string): void {
   const seconds = Math.round((performance.now() - beganAt) / 1000);
   process.stdout.write(`${String(seconds).padStart(4)} s  ${what}\n`);
+}
+
+/** Up to the next heading. */
+function sectionUnder(document: string, heading: string): string {
+  return document.split(`\n${heading}\n`)[1]?.split('\n#')[0] ?? '';
 }
 
 /** As it would be typed. */

@@ -67,11 +67,25 @@ describe('the documentation', () => {
   });
 
   it.each([...texts])('%s links to what is there', (name, text) => {
-    const links = Array.from(text.matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)/g), ([, to]) => to);
+    const links = Array.from(text.matchAll(/\]\((?!https?:)([^)\s]+)\)/g), ([, to = '']) => to);
     for (const link of links) {
-      const isThere = existsSync(join(ROOT, dirname(name), link ?? ''));
-      expect({ link, isThere }).toEqual({ link, isThere: true });
+      const [file = '', anchor] = link.split('#');
+      const path = file === '' ? name : join(dirname(name), file);
+      const isThere = existsSync(join(ROOT, path));
+      const hasAnchor = anchor === undefined || (isThere && anchorsOf(path).includes(anchor));
+      expect({ link, isThere, hasAnchor }).toEqual({ link, isThere: true, hasAnchor: true });
     }
+  });
+
+  it('has a table of contents in the README, with every page', () => {
+    const contents =
+      (texts.get('README.md') ?? '').split('\n## Documentation\n')[1]?.split('\n## ')[0] ?? '';
+    const listed = Array.from(
+      contents.matchAll(/\]\((docs\/[\w-]+\.md)\)/g),
+      ([, page = '']) => page,
+    );
+    const pages = DOCUMENTS.filter((name) => name.startsWith('docs/'));
+    expect(listed.toSorted()).toEqual(pages.toSorted());
   });
 
   it.each([...texts])('%s has settings that can be read', (_name, text) => {
@@ -124,6 +138,17 @@ describe('the documentation', () => {
     }
   });
 });
+
+/** As GitHub makes them of headings. */
+function anchorsOf(path: string): string[] {
+  const headings = readFileSync(join(ROOT, path), 'utf8').matchAll(/^#+ (.*)$/gm);
+  return Array.from(headings, ([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}_ -]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
 
 function startOf(text: string): RegExp {
   return new RegExp(`^${text.replaceAll(/[$*|,.()]/g, String.raw`\$&`)}(?= |$)`);

@@ -22,6 +22,23 @@ describe('the README', () => {
     }
   });
 
+  it('says how fast it is as the benchmarks do', () => {
+    // When this fails after `npm run bench:full`: write what it has measured.
+    const results = readFileSync(join(root, 'bench', 'RESULTS.md'), 'utf8');
+    const measured = [
+      /^\| avatar-proxy \| ([\d,]+) /m,
+      /^\| avatar-proxy \| ([\d.]+) ±[^|]*\|[^|]*\| 0/m,
+      /CPU ÷ Discourse's ImageMagick call[^|]*\|[^|]*\| ([\d.]+) /,
+    ].map((pattern) => numberIn(results, pattern));
+    const said = [/([\d,]+) hits/, /([\d,]+)\s+new\s+pictures/, /([\d,]+) %\s+of the\s+CPU/].map(
+      (pattern) => numberIn(readme, pattern),
+    );
+    const [hits = 0, misses = 0, share = 0] = measured;
+    for (const [index, number] of [hits, misses, share * 100].entries()) {
+      expect(Math.abs((said[index] ?? 0) / number - 1)).toBeLessThan(0.1);
+    }
+  });
+
   it('names no script that does not exist', () => {
     const { scripts }: { scripts: Record<string, string> } = JSON.parse(
       readFileSync(join(root, 'package.json'), 'utf8'),
@@ -30,6 +47,10 @@ describe('the README', () => {
     expect(named.filter((name) => !(name in scripts))).toEqual([]);
   });
 });
+
+function numberIn(text: string, pattern: RegExp): number {
+  return Number(pattern.exec(text)?.[1]?.replaceAll(',', ''));
+}
 
 describe('the page on security', () => {
   const page = readFileSync(join(root, 'docs', 'security.md'), 'utf8');

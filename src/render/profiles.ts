@@ -1,10 +1,10 @@
 /**
  * How each format is encoded: with those settings, of many tried, that make the fewest bytes at the likeness
  * that Discourse's own pictures have. `npm run bench:quality` measures both (docs/quality.md), and
- * `npm run bench:settings` what others would make (docs/settings.md). A profile's version is part of every
- * entity tag and variant key: whoever changes what a profile makes of the same pixels raises it (a test
- * compares the bytes), and all of them whoever changes how originals become pixels. PNG has an encoder of
- * its own, in `png/`.
+ * `npm run bench:settings` what others would make (docs/encoder-settings.md). A profile's version is part
+ * of every entity tag and variant key: whoever changes what a profile makes of the same pixels raises it (a
+ * test compares the bytes), and all of them whoever changes how originals become pixels. PNG has an encoder
+ * of its own, in `png/`.
  */
 import type { AvifOptions, GifOptions, JpegOptions, WebpOptions } from 'sharp';
 import type { ProfileVersions } from '../avatar/variant.ts';

@@ -158,8 +158,8 @@ async function tryAll(
 
 async function encodeAll(file: Buffer, size: number): Promise<Encoded[]> {
   const original = inspector.inspect(file);
-  const square = intermediateSquare(original, size);
-  const pixels = await readPixels(await pictureOf(original.bytes, { size, square }));
+  const source = { size, square: intermediateSquare(original, size), isDeep: original.isDeep };
+  const pixels = await readPixels(await pictureOf(original.bytes, source));
   const facts = survey(pixels);
   const encoded: Encoded[] = [];
   const note = async (group: string, setting: string, work: () => Promise<Buffer>) => {
@@ -181,7 +181,7 @@ async function encodeAll(file: Buffer, size: number): Promise<Encoded[]> {
   for (const format of ['png', 'webp', 'avif'] as const) {
     for (const [sharpness, options] of Object.entries(SHARPENED)) {
       await note('reduced to half and less', `${format}, ${sharpness}`, async () => {
-        const whole = await pictureOf(original.bytes, { size, square });
+        const whole = await pictureOf(original.bytes, source);
         return await encode(options === undefined ? whole : whole.sharpen(options), {
           format,
           size,

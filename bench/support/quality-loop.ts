@@ -43,11 +43,13 @@ for await (const line of createInterface({ input: process.stdin })) {
 async function make(bytes: Buffer, { size, format }: QualityJob): Promise<Buffer> {
   const original = inspector.inspect(bytes);
   const square = intermediateSquare(original, size);
+  const { isDeep } = original;
   if (format === 'plain') {
-    const picture = await pictureOf(original.bytes, { size, square });
+    const picture = await pictureOf(original.bytes, { size, square, isDeep });
     return await picture.png({ compressionLevel: 6, adaptiveFiltering: false }).toBuffer();
   }
-  const [variant] = await transformAll(original.bytes, { variants: [{ size, format }], square });
+  const variants = [{ size, format }];
+  const [variant] = await transformAll(original.bytes, { variants, square, isDeep });
   if (variant === undefined) throw new Error('nothing was made');
   return variant;
 }

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { createInspector } from '../../src/inspect/inspect.ts';
 import { intermediateSquare } from '../../src/render/intermediate-square.ts';
-import { lockDecoders, transform, transformAll } from '../../src/render/transform.ts';
+import { lockDecoders, transformAll } from '../../src/render/transform.ts';
 import type { LoopWork } from './misses.ts';
 
 lockDecoders();
@@ -29,11 +29,8 @@ async function oneAfterTheOther(jobs: LoopWork[]): Promise<void> {
     const original = originals.get(job.file);
     if (original === undefined) throw new Error(`${job.file} was not read`);
     const square = job.isSeparate ? undefined : intermediateSquare(original, job.size);
-    if (square === undefined) await transform(original.bytes, job);
-    else {
-      const sizes = [job.size, ...(job.also ?? [])];
-      const variants = sizes.map((size) => ({ size, format: job.format }));
-      await transformAll(original.bytes, { variants, square });
-    }
+    const sizes = [job.size, ...(job.also ?? [])];
+    const variants = sizes.map((size) => ({ size, format: job.format }));
+    await transformAll(original.bytes, { variants, square, isDeep: original.isDeep });
   }
 }

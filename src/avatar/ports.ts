@@ -91,6 +91,8 @@ export type InspectedOriginal = {
   readonly frames: number;
   /** How many bytes of memory decoding is expected to hold. */
   readonly decodedBytes: number;
+  /** Whether its colours have more than 8 bits a channel; default: no. */
+  readonly isDeep?: boolean | undefined;
   /** All of its frames, where there are several and keeping them is allowed. */
   readonly motion?: Motion | undefined;
 };

@@ -13,12 +13,15 @@ export type Items = {
   readonly sizeOf: ReadonlyMap<number, Dimensions>;
   /** Derived items, with the items they are drawn from, repetitions included (`dimg`). */
   readonly inputsOf: ReadonlyMap<number, readonly number[]>;
+  /** Whether one of them has more than 8 bits a sample. */
+  readonly isDeep: boolean;
 };
 
 /** Above what a sensible picture needs: 12 megapixels are 3000 tiles of 64×64. */
 const MAX_ITEMS = 10_000;
 const MAX_REFERENCES = 10_000;
 
+const AV1C = fourLetters('av1C');
 const ISPE = fourLetters('ispe');
 const IPMA = fourLetters('ipma');
 const DIMG = fourLetters('dimg');
@@ -39,6 +42,7 @@ export function readItems(bytes: Buffer): Items {
     sizes: [...sizes.values()],
     sizeOf: readAssociations(bytes, properties, sizes),
     inputsOf: readInputs(bytes, findBox(bytes, within, 'iref')),
+    isDeep: isDeep(bytes, container),
   };
 }
 
@@ -54,6 +58,14 @@ function readSizes(bytes: Buffer, container: Box): Map<number, Dimensions> {
     sizes.set(position, { width: bytes.readUInt32BE(at), height: bytes.readUInt32BE(at + 4) });
   }
   return sizes;
+}
+
+/** As the configurations of the decoder say (AV1 in ISOBMFF, 2.3.3): the bit called `high_bitdepth`. */
+function isDeep(bytes: Buffer, container: Box): boolean {
+  for (const { start, end, type } of boxesOf(bytes, container)) {
+    if (type === AV1C && start + 3 <= end && (bytes.readUInt8(start + 2) & 0x40) !== 0) return true;
+  }
+  return false;
 }
 
 function readPrimary(bytes: Buffer, box: Box | undefined): number | undefined {

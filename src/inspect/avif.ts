@@ -37,6 +37,7 @@ export function inspectAvif(bytes: Buffer, limits: InspectionLimits): InspectedO
     height,
     frames: 1,
     decodedBytes: wholeBytes(largest, BYTES_PER_PIXEL),
+    isDeep: items.isDeep,
   };
 }
 

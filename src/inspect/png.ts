@@ -94,6 +94,7 @@ export function inspectPng(bytes: Buffer, limits: InspectionLimits): InspectedOr
     height: header.height,
     frames,
     decodedBytes: whole + streamedBytes(header, bytesPerPixel),
+    isDeep: header.bytesPerSample === 2 && header.channels >= 3,
   };
 }
 

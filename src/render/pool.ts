@@ -175,7 +175,8 @@ export class RenderPool implements Renderer {
     return await this.#admission.run(ticket, (begins) => {
       pending.begin();
       const { orders: variants, dueAt } = pending;
-      const order = { kind: 'picture', variants, square } as const;
+      const { isDeep } = original;
+      const order = { kind: 'picture', variants, square, isDeep } as const;
       const pixels = original.width * original.height;
       return this.#workers.run({ order, body: original.bytes, pixels, identity, dueAt, begins });
     });

@@ -16,6 +16,8 @@ export type PictureOrder = {
   readonly variants: readonly VariantOrder[];
   /** Edge of the square they are made from, where that is not the original itself. */
   readonly square?: number | undefined;
+  /** Whether the original has colours of more than 8 bits a channel. */
+  readonly isDeep?: boolean | undefined;
 };
 type LetterOrder = LetterRequest & { readonly kind: 'letter'; readonly format: Format };
 export type RenderOrder = PictureOrder | LetterOrder;

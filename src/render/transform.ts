@@ -41,46 +41,53 @@ export class TooSlow extends Error {}
 /** Makes all variants ordered, from one decode where there is a square, else each from its own. */
 export async function transformAll(
   original: Buffer,
-  { variants, square }: Omit<PictureOrder, 'kind'>,
+  { variants, ...source }: Omit<PictureOrder, 'kind'>,
 ): Promise<Buffer[]> {
-  const make = await maker(original, square);
+  const make = await maker(original, source);
   const made: Buffer[] = [];
   // One after the other: a renderer is one core's worth.
   for (const order of variants) made.push(await make(order));
   return made;
 }
 
+/** What is known of an original, and how variants are made from it. */
+type Source = Pick<PictureOrder, 'square' | 'isDeep'>;
 type Make = (order: VariantOrder) => Promise<Buffer>;
 
-async function maker(original: Buffer, square: number | undefined): Promise<Make> {
-  if (square === undefined) return async (order) => await transform(original, order);
-  const pixels = await readPixels(crop(decode(original), square));
+async function maker(original: Buffer, { square, isDeep }: Source): Promise<Make> {
+  if (square === undefined) return async (order) => await transform(original, order, { isDeep });
+  const pixels = await readPixels(crop(decode(original, { isDeep }), square));
   return async (order) => await encode(scale(pixels, order.size), order);
 }
 
 /** A still variant before it is encoded: for comparing encoders. */
 export async function pictureOf(
   original: Buffer,
-  { size, square }: { readonly size: number; readonly square: number | undefined },
+  { size, square, isDeep }: Source & { readonly size: number },
 ): Promise<Sharp> {
-  if (square === undefined) return crop(decode(original), size);
-  return scale(await readPixels(crop(decode(original), square)), size);
+  if (square === undefined) return crop(decode(original, { isDeep }), size);
+  return scale(await readPixels(crop(decode(original, { isDeep }), square)), size);
 }
 
 /**
  * Upright, the centred square, scaled to the exact size, in sRGB, alpha kept; the first frame, or all
  * of them. sharp drops every metadata block unless told to keep it.
  */
-export async function transform(original: Buffer, order: VariantOrder): Promise<Buffer> {
+export async function transform(
+  original: Buffer,
+  order: VariantOrder,
+  { isDeep }: Pick<Source, 'isDeep'> = {},
+): Promise<Buffer> {
   const { format, size } = order;
+  // None of what moves has more than 8 bits.
   if (isMoving(format)) return await transformMoving(original, order);
-  return await encode(crop(decode(original), size), order);
+  return await encode(crop(decode(original, { isDeep }), size), order);
 }
 
 /** @throws TooSlow */
 async function transformMoving(original: Buffer, order: VariantOrder): Promise<Buffer> {
   const startedAt = performance.now();
-  const moving = crop(decode(original, { animated: true }), order.size);
+  const moving = crop(decode(original, { isAnimated: true }), order.size);
   const picture = await encode(moving.timeout({ seconds: MOTION_WITHIN_S }), order).catch(
     (error: unknown) => {
       // The message has several lines from libvips, this one among them.
@@ -95,18 +102,23 @@ async function transformMoving(original: Buffer, order: VariantOrder): Promise<B
   return picture;
 }
 
-function decode(
-  original: Buffer,
-  { animated }: { animated: boolean } = { animated: false },
-): Sharp {
-  return sharp(original, {
+type Decoding = {
+  readonly isDeep?: boolean | undefined;
+  readonly isAnimated?: boolean;
+};
+
+function decode(original: Buffer, { isDeep = false, isAnimated = false }: Decoding): Sharp {
+  const picture = sharp(original, {
     // 'warning' refuses avatars that every browser shows; 'none' returns half-grey pictures.
     failOn: 'error',
     autoOrient: true,
     // The header check has set the limit; sharp's own default is higher than ours ever is.
     limitInputPixels: true,
-    pages: animated ? -1 : 1,
+    pages: isAnimated ? -1 : 1,
   });
+  // With a profile, what has 16 bits would be brought to P3, and its numbers then taken for sRGB's. Not
+  // for others: grey would be made three channels before its profile, which is for one, is applied.
+  return isDeep ? picture.pipelineColourspace('srgb') : picture;
 }
 
 function crop(picture: Sharp, size: number): Sharp {

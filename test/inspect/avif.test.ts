@@ -27,6 +27,20 @@ describe('an AVIF', () => {
     expect(inspector.inspect(transparent)).toMatchObject({ width: 90, height: 50, frames: 1 });
   });
 
+  it('is deep when its samples have more than 8 bits', async () => {
+    const deep = sharp(still).toColourspace('rgb16');
+    for (const bitdepth of [10, 12] as const) {
+      const bytes = await deep.clone().avif({ effort: 0, bitdepth }).toBuffer();
+      expect(inspector.inspect(bytes).isDeep, `${bitdepth} bits`).toBe(true);
+    }
+    expect(inspector.inspect(still).isDeep).toBe(false);
+    expect(inspector.inspect(avifSizes([64, 64])).isDeep).toBe(false);
+    // Cut off within the configuration of its decoder.
+    const properties = box('ipco', pictureSize(9, 9), box('av1C', Buffer.from([0x81, 0])));
+    const cut = Buffer.concat([fileType('avif'), fullBox('meta', 0, box('iprp', properties))]);
+    expect(inspector.inspect(cut).isDeep).toBe(false);
+  });
+
   it('passes under the generic brand when it says it is AVIF, and the decoder agrees', async () => {
     const generic = Buffer.from(still);
     generic.write('mif1', 8, 'latin1');

@@ -168,6 +168,16 @@ describe('a hostile PNG', () => {
   });
 });
 
+describe('the colours of a PNG', () => {
+  it('are deep when each of three channels has 16 bits', () => {
+    const isDeep = (depth: number, colourType: number): boolean | undefined =>
+      inspector.inspect(png({ depth, colourType })).isDeep;
+    expect([isDeep(16, 2), isDeep(16, 6)]).toEqual([true, true]);
+    const others = [isDeep(8, 2), isDeep(8, 6), isDeep(16, 0), isDeep(16, 4)];
+    expect(others).toEqual([false, false, false, false]);
+  });
+});
+
 describe('the memory a PNG is expected to take', () => {
   it('is some lines of it, or all of it when interlaced', () => {
     const streamed = inspector.inspect(png({ width: 4096, height: 4096, colourType: 6 }));

@@ -127,6 +127,7 @@ async function complaintsOf(picture: Case, index: number): Promise<string[]> {
 
 async function render({ bytes }: Case, index: number): Promise<Variant[]> {
   const original = inspector.inspect(bytes);
+  const { isDeep } = original;
   const orders = SIZES.flatMap((size, at) => [
     { size, format: 'png' as const },
     { size, format: LOSSY[(index + at) % LOSSY.length] ?? 'jpg' },
@@ -134,7 +135,7 @@ async function render({ bytes }: Case, index: number): Promise<Variant[]> {
   // As the pool has them: all that can be made from one square together.
   const squares = Map.groupBy(orders, ({ size }) => intermediateSquare(original, size));
   const made = [...squares].map(async ([square, variants]) => {
-    const encoded = await transformAll(original.bytes, { variants, square });
+    const encoded = await transformAll(original.bytes, { variants, square, isDeep });
     return variants.map((order, at) => ({ ...order, bytes: encoded[at] ?? Buffer.alloc(0) }));
   });
   return (await Promise.all(made)).flat();

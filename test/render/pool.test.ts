@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { inspector } from '../inspect/support.ts';
 import { card, distanceFromCard, lookAt } from '../support/cards.ts';
 import {
   events,
@@ -30,6 +31,21 @@ describe('the pool of renderers', () => {
     }
     expect(events.rendered).toBe(24);
     expect([pool.running, pool.waiting]).toEqual([0, 0]);
+  });
+
+  it('tells its renderers of colours of 16 bits, which would fade otherwise', async () => {
+    open(1);
+    const deep = card(90, 60).toColourspace('rgb16').withIccProfile('p3');
+    for (const bytes of [
+      await deep.clone().png().toBuffer(),
+      await deep.clone().avif({ quality: 95, bitdepth: 10 }).toBuffer(),
+    ]) {
+      const original = inspector.inspect(bytes);
+      for (const size of [48, 144]) {
+        const { corners } = await lookAt(await pool.render(job(bytes, { original, size }), never));
+        expect(distanceFromCard(corners)).toBeLessThan(5);
+      }
+    }
   });
 
   it('keeps its renderer over many small pictures: their pixels do not pile up in it', async () => {

@@ -6,6 +6,7 @@ import { LETTERS_VERSION, PROFILE_VERSIONS } from '../../src/render/profiles.ts'
 import { intermediateSquare } from '../../src/render/intermediate-square.ts';
 import { encodeLetter, lockDecoders, transform, transformAll } from '../../src/render/transform.ts';
 import { FORMATS, isFormat, isMoving } from '../../src/vocabulary/formats.ts';
+import { inspector } from '../inspect/support.ts';
 import { animation, watch } from '../support/animations.ts';
 import { card, distanceFromCard, lookAt } from '../support/cards.ts';
 
@@ -136,12 +137,44 @@ describe('a variant', () => {
     expect(distanceFromCard(picture.corners)).toBeLessThan(40);
   });
 
-  it('is in sRGB whatever the original is in', async () => {
-    const original = await card(60, 60).withIccProfile('p3').png().toBuffer();
-    const { corners } = await lookAt(await transform(original, { size: 60, format: 'png' }));
-    // `withIccProfile` has converted the card to P3; taken for sRGB its red would be off by 20.
-    expect(distanceFromCard(corners)).toBeLessThan(4);
-  });
+  it.each(['srgb', 'p3'])(
+    'is in sRGB when the original is in %s, of any depth',
+    async (profile) => {
+      // `withIccProfile` converts the card; taken for sRGB the red of P3 would be off by 20.
+      const [eight, sixteen] = [card(60, 60), card(60, 60).toColourspace('rgb16')].map((each) =>
+        each.withIccProfile(profile),
+      );
+      const originals = {
+        'PNG of 8 bits': await eight?.png().toBuffer(),
+        'PNG of 16 bits': await sixteen?.clone().png().toBuffer(),
+        'PNG of 16 bits with alpha': await sixteen?.clone().ensureAlpha(0.9).png().toBuffer(),
+        'AVIF of 8 bits': await eight?.avif({ quality: 95 }).toBuffer(),
+        'AVIF of 10 bits': await sixteen?.avif({ quality: 95, bitdepth: 10 }).toBuffer(),
+      };
+      for (const [name, file = Buffer.alloc(0)] of Object.entries(originals)) {
+        const { hasProfile, depth } = await sharp(file).metadata();
+        expect({ hasProfile, isDeep: depth === 'ushort' }, name).toEqual({
+          hasProfile: true,
+          isDeep: !name.includes('of 8'),
+        });
+        const { bytes, isDeep } = inspector.inspect(file);
+        // Straight from the original, by way of a square, and enlarged.
+        for (const [size, square] of [
+          [48, undefined],
+          [24, 40],
+          [90, 60],
+        ] as const) {
+          const variants = [{ size, format: 'png' as const }];
+          const [variant] = await transformAll(bytes, { variants, square, isDeep });
+          const { corners, width } = await lookAt(
+            await sharp(variant).removeAlpha().png().toBuffer(),
+          );
+          expect(width).toBe(size);
+          expect(distanceFromCard(corners), `${name}, ${size} pixels`).toBeLessThan(5);
+        }
+      }
+    },
+  );
 
   it('is the same bytes each time', async () => {
     const original = await card(120, 80).jpeg().toBuffer();

@@ -24,6 +24,7 @@ const ORIENTATION: Readonly<Record<string, number>> = { 'turned jpeg': 3, 'turne
 
 async function cardsOfEachKind(): Promise<Record<string, Buffer>> {
   const [upright, small] = [card(301, 200), card(40, 30)];
+  const deep = upright.clone().toColourspace('rgb16');
   const upsideDown = sharp(await upright.clone().rotate(180).png().toBuffer());
   const exif = { IFD3: { GPSLatitudeRef: 'N', GPSLatitude: '47/1 0/1 0/1' } };
   return {
@@ -37,10 +38,16 @@ async function cardsOfEachKind(): Promise<Record<string, Buffer>> {
       .toBuffer(),
     'turned webp': await upsideDown.clone().withMetadata({ orientation: 3 }).webp().toBuffer(),
     'of wide gamut': await upright.clone().withIccProfile('p3').png().toBuffer(),
-    'of 16 bits': await upright.clone().toColourspace('rgb16').png().toBuffer(),
+    'of 16 bits': await deep.clone().png().toBuffer(),
+    'of 16 bits and wide gamut': await deep.clone().withIccProfile('p3').png().toBuffer(),
     'with a palette': await upright.clone().png({ palette: true }).toBuffer(),
     gif: await upright.clone().gif().toBuffer(),
     avif: await upright.clone().avif({ quality: 80 }).toBuffer(),
+    'avif of 10 bits and wide gamut': await deep
+      .clone()
+      .withIccProfile('p3')
+      .avif({ quality: 80, bitdepth: 10 })
+      .toBuffer(),
   };
 }
 

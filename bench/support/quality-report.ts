@@ -95,7 +95,7 @@ export function qualityReport(results: readonly Result[], pictures: string): Rep
     notes: [
       'PNG: no colour is off by more than one level of 255 in any channel, on whatever it is shown. That is what "no visible difference" means here.',
       'Not counted for ImageMagick: the passes of jpegoptim, oxipng and a lossy pngquant that Discourse makes afterwards.',
-      'Gamma: a PNG of another gamma than sRGB’s that says so in a gAMA chunk only, not by a profile, is shown as if it had sRGB’s; browsers would adapt it. Of 266 PNG files collected for the tests only 17 are such, all of them made to test decoders.',
+      'Other colours than sRGB’s are adapted where a profile tells of them. Where only numbers do, in a gAMA, cHRM or cICP chunk of a PNG or as the primaries and the transfer function of an AVIF (nclx), they are shown as if they were sRGB’s; browsers would adapt them. Of 266 PNG files collected for the tests only 17 are of another gamma, all of them made to test decoders.',
       "Nothing is sharpened, for the reasons in encoder-settings.md; Discourse's unsharp mask is part of its distance from the reference.",
       'Where an odd line or column is cropped away, whether it is from one side or the other is part of the distance too.',
     ],

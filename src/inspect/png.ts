@@ -36,9 +36,9 @@ const ANCILLARY = 0x20_00_00_00;
  * Ancillary chunks passed on, once each, with the most bytes of data they can need: they decide
  * transparency, colour and orientation. Text goes for its danger; animation (acTL, fcTL, fdAT) since
  * the default image is what is shown; the rest (sBIT, bKGD, tIME, hIST, sPLT, private ones) since no
- * pixel of an avatar depends on it. Nor on pHYs, gAMA and cHRM, of which the decoder heeds none (what
- * that means is in docs/quality.md), but most files have one, and dropping it copies them. eXIf gets
- * what fits into a JPEG's.
+ * pixel of an avatar depends on it. Nor on pHYs, gAMA, cHRM, sRGB and cICP, of which the decoder heeds
+ * none (what that means is in docs/quality.md), but most files have one, and dropping it copies them.
+ * eXIf gets what fits into a JPEG's.
  */
 const KEPT = new Map<number, number>([
   [TRNS, 256],

@@ -3,7 +3,7 @@
  * chunk, so a megabyte of them takes gigabytes and aborts the process, and a colour profile of 50 kB
  * can inflate to 50 MB. Only what decides the colour of pixels is passed on.
  */
-import { inflateSync } from 'node:zlib';
+import { crc32, inflateSync } from 'node:zlib';
 import type { InspectedOriginal } from '../avatar/ports.ts';
 import { Excerpt } from './excerpt.ts';
 import { fourLetters } from './four-letters.ts';
@@ -160,10 +160,18 @@ function isKept(bytes: Buffer, at: number, end: number, type: number, seen: Set<
   if ((type & ANCILLARY) === 0) throw corrupt('PNG: an unknown chunk that must not be ignored');
   const room = KEPT.get(type);
   if (room === undefined || seen.has(type) || end - at - CHUNK_OVERHEAD > room) return false;
+  if (!isIntact(bytes, at, end)) return false;
   if (type !== ICCP) return true;
   // Even if it is dropped: each of five thousand in one file would be inflated, for seconds.
   seen.add(type);
   return isSoundProfile(bytes.subarray(at + 8, end - 4));
+}
+
+/** Browsers ignore what is not; the decoder believes some of it, and refuses the picture for others. */
+function isIntact(bytes: Buffer, at: number, end: number): boolean {
+  return (
+    end <= bytes.length && crc32(bytes.subarray(at + 4, end - 4)) === bytes.readUInt32BE(end - 4)
+  );
 }
 
 /**

@@ -54,6 +54,20 @@ describe('a PNG', () => {
     await expect(pixelsOf(inspected.bytes)).resolves.toEqual(await pixelsOf(png()));
   });
 
+  it('loses what its checksum does not fit, as in browsers, unless the picture is made of it', async () => {
+    const profile = damaged(compressedProfile(3000));
+    const transparency = damaged(pngChunk('tRNS', Buffer.alloc(6)));
+    const bytes = png({
+      before: [profile, transparency, damaged(pngChunk('gAMA', Buffer.alloc(4)))],
+    });
+    await expect(pixelsOf(bytes)).rejects.toThrow('pngload_buffer');
+    const inspected = inspector.inspect(bytes);
+    expect(pngChunkTypes(inspected.bytes)).toEqual(['IHDR', 'IDAT', 'IEND']);
+    await expect(pixelsOf(inspected.bytes)).resolves.toEqual(await pixelsOf(png()));
+    const data = png({ data: [damaged(pngChunk('IDAT', Buffer.alloc(9)))] });
+    expect(inspector.inspect(data).bytes.equals(data)).toBe(true);
+  });
+
   it('loses what is appended behind its end', () => {
     const bytes = Buffer.concat([png(), Buffer.from('PK\x03\x04 and a script')]);
     expect(inspector.inspect(bytes).bytes.equals(png())).toBe(true);
@@ -202,6 +216,12 @@ describe('the memory a PNG is expected to take', () => {
     expect(inspector.inspect(png({ depth: 16 })).decodedBytes).toBe(2 * eight);
   });
 });
+
+function damaged(chunk: Buffer): Buffer {
+  const copy = Buffer.from(chunk);
+  copy.writeUInt8(copy.readUInt8(copy.length - 1) ^ 1, copy.length - 1);
+  return copy;
+}
 
 function profileSurvives(profile: Buffer): boolean {
   const { bytes } = inspector.inspect(png({ before: [profile] }));

@@ -39,6 +39,9 @@ const KEPT = new Set([
 ]);
 
 const XMP_FLAG = 0x04;
+const ALPHA_FLAG = 0x10;
+/** In the header of a lossless picture, behind its sizes of 14 bits each. */
+const LOSSLESS_ALPHA = 1 << 28;
 
 /** More frames than anybody waits for; bounds the work for chunks that hold nothing. */
 const MAX_CHUNKS = 65_536;
@@ -92,6 +95,7 @@ function inspectExtended(
   let chunks = 0;
   let frames = 0;
   let framePixels = 0;
+  let isSeenThrough = false;
   for (
     let chunk: Chunk | undefined = header, start = CONTAINER_LENGTH;
     chunk !== undefined;
@@ -112,12 +116,17 @@ function inspectExtended(
     excerpt.keep(start, chunk.end);
     const picture = isFrame ? readFrame(bytes, chunk) : readPicture(bytes, chunk);
     if (picture !== undefined) requireDimensions('WebP frame', picture, limits.maxPixels);
+    if (chunk.type === LOSSLESS) {
+      isSeenThrough = (bytes.readUInt32LE(chunk.data + 1) & LOSSLESS_ALPHA) !== 0;
+    }
   }
   if (!seen.has(FRAME) && !seen.has(LOSSY) && !seen.has(LOSSLESS)) {
     throw corrupt('WebP: holds no picture');
   }
+  // Browsers go by the picture here, the decoder by its container.
+  const lacksFlag = isSeenThrough && (bytes.readUInt8(header.data) & ALPHA_FLAG) === 0;
   return {
-    bytes: excerpt.isWhole ? bytes : rebuilt(excerpt, header),
+    bytes: excerpt.isWhole && !lacksFlag ? bytes : rebuilt(excerpt, header, isSeenThrough),
     format: 'webp',
     ...canvas,
     frames: Math.max(1, frames),
@@ -136,10 +145,11 @@ function declaredPixels(bytes: Buffer, chunk: Chunk): number {
 }
 
 /** The kept chunks as a file of their own: the size in front, and no promise of dropped XMP. */
-function rebuilt(excerpt: Excerpt, header: Chunk): Buffer {
+function rebuilt(excerpt: Excerpt, header: Chunk, isSeenThrough = false): Buffer {
   const copy = excerpt.copy();
+  const flags = copy.readUInt8(header.data) & ~XMP_FLAG;
   copy.writeUInt32LE(copy.length - CHUNK_HEADER_LENGTH, 4);
-  copy.writeUInt8(copy.readUInt8(header.data) & ~XMP_FLAG, header.data);
+  copy.writeUInt8(isSeenThrough ? flags | ALPHA_FLAG : flags, header.data);
   return copy;
 }
 

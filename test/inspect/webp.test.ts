@@ -10,7 +10,7 @@ import {
   webpLoop,
   webpLosslessHeader,
 } from '../support/pictures.ts';
-import { inspector, refusalCode } from './support.ts';
+import { inspector, refusalCode, unsoundness } from './support.ts';
 
 const CONTAINER_LENGTH = 12;
 
@@ -84,6 +84,28 @@ describe('a WebP', () => {
     expect(inspected.bytes.equals(webp(webpCanvas(60, 40, 0), picture))).toBe(true);
     expect(bytes.equals(before)).toBe(true);
     await expect(pixelsOf(inspected.bytes)).resolves.toEqual(await pixelsOf(still));
+  });
+
+  it('is seen through where its lossless picture alone says so, as in browsers', async () => {
+    const create = { width: 6, height: 4, channels: 4, background: '#f006' } as const;
+    const still = await sharp({ create }).webp({ lossless: true }).toBuffer();
+    const picture = still.subarray(CONTAINER_LENGTH);
+    const ALPHA = 0x10;
+    const silent = webp(webpCanvas(6, 4, 0), picture);
+    const inspected = inspector.inspect(silent).bytes;
+    expect(inspected.equals(webp(webpCanvas(6, 4, ALPHA), picture))).toBe(true);
+    const { data, info } = await sharp(inspected).raw().toBuffer({ resolveWithObject: true });
+    expect(info.channels).toBe(4);
+    expect([...data.subarray(0, 4)]).toEqual([255, 0, 0, 102]);
+    expect(unsoundness(silent)).toEqual([]);
+    // Of an opaque picture, and of one that is said to be seen through, there is nothing to mend.
+    const opaque = await card(60, 40).webp({ lossless: true }).toBuffer();
+    for (const right of [
+      inspected,
+      webp(webpCanvas(60, 40, 0), opaque.subarray(CONTAINER_LENGTH)),
+    ]) {
+      expect(inspector.inspect(right).bytes).toBe(right);
+    }
   });
 
   it('without a picture, or with one that is none, is refused', () => {

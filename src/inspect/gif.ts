@@ -3,26 +3,22 @@
  * before it draws one, and most animated avatars shrink to a fraction of their bytes.
  */
 import type { InspectedOriginal } from '../avatar/ports.ts';
+import {
+  EXTENSION,
+  framesOf,
+  type GifFrame,
+  GRAPHIC_CONTROL,
+  HEADER_LENGTH,
+  IMAGE,
+  readDimensions,
+} from './gif-frames.ts';
+import { seeThrough } from './gif-motion.ts';
 import { streamedBytes, wholeBytes } from './memory.ts';
 import { motionOf } from './motion.ts';
-import {
-  corrupt,
-  hostile,
-  type Dimensions,
-  type InspectionLimits,
-  requireDimensions,
-} from './verdict.ts';
+import { corrupt, type Dimensions, type InspectionLimits, requireDimensions } from './verdict.ts';
 
-const HEADER_LENGTH = 13;
-const DESCRIPTOR_LENGTH = 10;
-const EXTENSION = 0x21;
-const IMAGE = 0x2c;
 const TRAILER = Buffer.from([0x3b]);
-const GRAPHIC_CONTROL = 0xf9;
 const BYTES_PER_PIXEL = 4;
-
-/** More frames than anybody waits for; bounds the work for blocks that hold nothing. */
-const MAX_BLOCKS = 1_000_000;
 
 const MONITORS = new Set(['640×480', '800×600', '1024×768', '1280×1024', '1600×1200']);
 const LARGEST_MONITOR = 2048;
@@ -70,7 +66,7 @@ export function inspectGif(bytes: Buffer, limits: InspectionLimits): InspectedOr
     height: canvas.height,
     frames: count,
     decodedBytes: wholeBytes(canvas, BYTES_PER_PIXEL) + streamedBytes(canvas, BYTES_PER_PIXEL),
-    motion: motionOf({ count, canvas, framePixels }, limits, () => bytes),
+    motion: motionOf({ count, canvas, framePixels }, limits, () => seeThrough(bytes, canvas)),
   };
 }
 
@@ -97,58 +93,26 @@ function isImplausible({ width, height }: Dimensions): boolean {
   );
 }
 
+/** @throws AvatarError `original_corrupt`, `original_hostile` */
 function readFrames(bytes: Buffer): Frames {
-  let at = HEADER_LENGTH + paletteLength(bytes.readUInt8(10));
   let count = 0;
   let framePixels = 0;
-  let offset: Dimensions = { width: 0, height: 0 };
-  let reach = offset;
-  let firstEnd: number | undefined;
-
-  // The walk ends at the trailer, at the end of the file, and at whatever is no block.
-  for (let blocks = 0; at < bytes.length; blocks += 1) {
-    if (blocks > MAX_BLOCKS) throw hostile(`GIF: more than ${MAX_BLOCKS} blocks`);
-    const block = bytes[at];
-    if (block === EXTENSION) {
-      at = endOfData(bytes, at + 2);
-    } else if (block === IMAGE && at + DESCRIPTOR_LENGTH <= bytes.length) {
-      count += 1;
-      framePixels += bytes.readUInt16LE(at + 5) * bytes.readUInt16LE(at + 7);
-      if (count === 1) {
-        offset = readDimensions(bytes, at + 1);
-        reach = sum(offset, readDimensions(bytes, at + 5));
-      }
-      // Behind the descriptor: a palette, the size of LZW's first codes, the data.
-      const data = at + DESCRIPTOR_LENGTH + paletteLength(bytes.readUInt8(at + 9)) + 1;
-      at = endOfData(bytes, data);
-      if (count === 1 && at <= bytes.length) firstEnd = at;
-    } else {
-      break;
-    }
+  let first: GifFrame | undefined;
+  for (const frame of framesOf(bytes)) {
+    first ??= frame;
+    count += 1;
+    framePixels += area(frame.size);
   }
-  if (count === 0) throw corrupt('GIF: holds no frame');
-  return { count, framePixels, offset, reach, firstEnd };
-}
-
-function readDimensions(bytes: Buffer, at: number): Dimensions {
-  return { width: bytes.readUInt16LE(at), height: bytes.readUInt16LE(at + 2) };
+  if (first === undefined) throw corrupt('GIF: holds no frame');
+  return {
+    count,
+    framePixels,
+    offset: first.offset,
+    reach: sum(first.offset, first.size),
+    firstEnd: first.end <= bytes.length ? first.end : undefined,
+  };
 }
 
 function sum(a: Dimensions, b: Dimensions): Dimensions {
   return { width: a.width + b.width, height: a.height + b.height };
-}
-
-/** @returns the first byte behind a chain of sub-blocks, behind the file when it is cut off */
-function endOfData(bytes: Buffer, from: number): number {
-  let at = from;
-  while (at < bytes.length) {
-    const length = bytes[at] ?? 0;
-    at += 1 + length;
-    if (length === 0) return at;
-  }
-  return bytes.length + 1;
-}
-
-function paletteLength(flags: number): number {
-  return (flags & 0x80) === 0 ? 0 : 3 * 2 ** ((flags & 7) + 1);
 }

@@ -16,8 +16,8 @@ export const PROFILE_VERSIONS: ProfileVersions = {
   webp: 5,
   avif: 5,
   gif: 2,
-  awebp: 1,
-  agif: 1,
+  awebp: 2,
+  agif: 2,
   svg: 1,
 };
 

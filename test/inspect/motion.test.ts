@@ -29,6 +29,46 @@ describe('what moves', () => {
     expect(keeping.inspect(still).motion).toBeUndefined();
   });
 
+  it('is seen through where a GIF leaves its canvas bare, as in browsers', async () => {
+    const [corner, all] = [{}, { width: 4, height: 4 }].map((size) => ({
+      ...size,
+      isFilled: true,
+      disposal: 1,
+    }));
+    if (corner === undefined || all === undefined) throw new Error('there are two');
+    const bare = {
+      'by its first frame': [gif(4, 4, [corner, corner]), 1, 1],
+      'until the second': [gif(4, 4, [corner, all]), 1, 16],
+      'after the first is cleared': [gif(4, 4, [{ ...all, disposal: 2 }, corner]), 16, 1],
+      // Of the first frame all colours may be in use, the second can tell as well.
+      'by a frame of 256 colours': [gif(4, 4, [{ ...corner, codeSize: 8 }, corner]), 1, 1],
+    } as const;
+    for (const [name, [bytes, ...opaque]] of Object.entries(bare)) {
+      const { motion } = keeping.inspect(bytes);
+      expect(await opaquePixels(motion?.bytes), name).toEqual(opaque);
+      expect(
+        keeping.inspect(motion?.bytes ?? bytes).motion?.bytes.equals(motion?.bytes ?? bytes),
+      ).toBe(true);
+    }
+  });
+
+  it('passes on the very bytes of a GIF that leaves nothing bare', () => {
+    const all = { width: 4, height: 4, isFilled: true };
+    for (const bytes of [
+      gif(4, 4, [
+        { ...all, disposal: 1 },
+        { isFilled: true, disposal: 1 },
+      ]),
+      // What is cleared is drawn over at once.
+      gif(4, 4, [
+        { ...all, disposal: 2 },
+        { ...all, disposal: 2 },
+      ]),
+    ]) {
+      expect(keeping.inspect(bytes).motion?.bytes).toBe(bytes);
+    }
+  });
+
   it('passes on nothing else: no text, no frames behind the end', async () => {
     const real = await animation({ kind: 'webp', frames: 3 });
     const text = webpChunk('XMP ', Buffer.alloc(500_000, 'x'));
@@ -61,6 +101,20 @@ describe('what moves', () => {
     }
   });
 });
+
+/** How many there are in each frame. */
+async function opaquePixels(bytes: Buffer | undefined): Promise<number[]> {
+  const { data, info } = await sharp(bytes, { animated: true })
+    .ensureAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  const { width, height, pageHeight = height } = info;
+  const frameBytes = width * pageHeight * 4;
+  return Array.from({ length: height / pageHeight }, (_, frame) => {
+    const pixels = data.subarray(frame * frameBytes, (frame + 1) * frameBytes);
+    return pixels.filter((value, index) => index % 4 === 3 && value === 255).length;
+  });
+}
 
 function outcome(inspecting: typeof inspector, bytes: Buffer): string {
   try {

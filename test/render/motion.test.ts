@@ -1,7 +1,12 @@
+import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { createInspector } from '../../src/inspect/inspect.ts';
 import { lockDecoders, TooSlow, transform } from '../../src/render/transform.ts';
 import { animation, colourOf, watch } from '../support/animations.ts';
 import { distanceFromCard, lookAt } from '../support/cards.ts';
+import { gif } from '../support/pictures.ts';
+
+const keeping = createInspector({ maxPixels: 50e6, keepsMotion: true });
 
 beforeAll(() => lockDecoders());
 
@@ -29,6 +34,22 @@ describe.each([
       }
     },
   );
+
+  it('is seen through where the frames of a GIF leave it bare', async () => {
+    const corner = { width: 8, height: 8, isFilled: true, disposal: 2 };
+    const original = gif(16, 16, [corner, { ...corner, left: 8, top: 8 }]);
+    const { motion } = keeping.inspect(original);
+    const variant = await transform(motion?.bytes ?? original, { size: 16, format });
+    const { data, info } = await sharp(variant, { animated: true })
+      .ensureAlpha()
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    expect(info).toMatchObject({ pages: 2, pageHeight: 16 });
+    const alphaAt = (frame: number, at: number): number | undefined =>
+      data[((frame * 16 + at) * 16 + at) * 4 + 3];
+    expect([alphaAt(0, 3), alphaAt(0, 12)]).toEqual([255, 0]);
+    expect([alphaAt(1, 3), alphaAt(1, 12)]).toEqual([0, 255]);
+  });
 
   it('is refused when it takes too long, and no renderer is lost', async () => {
     const original = await animation({ frames: 150, width: 600, height: 600 });

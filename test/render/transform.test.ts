@@ -217,10 +217,10 @@ describe('the profiles', () => {
    * the new digest here.
    */
   const DIGESTS: Record<string, string> = {
-    'agif1-48 drawings': '5ce6575bcda08288',
-    'agif1-48 photographs': '9538a077fbb2d160',
-    'awebp1-48 drawings': '930896a5a570f168',
-    'awebp1-48 photographs': '0e3979174d0bc58a',
+    'agif2-48 drawings': '5ce6575bcda08288',
+    'agif2-48 photographs': '9538a077fbb2d160',
+    'awebp2-48 drawings': '930896a5a570f168',
+    'awebp2-48 photographs': '0e3979174d0bc58a',
     'avif5-200': '8714b943e8905e24',
     'avif5-200 noisy': '3e4f8d4e89636cb4',
     'avif5-24': '06e353d4242e41ba',

@@ -140,6 +140,12 @@ type GifFrame = {
   readonly top?: number;
   readonly width?: number;
   readonly height?: number;
+  /** What becomes of it before the next one; it has no graphic control by default. */
+  readonly disposal?: number;
+  /** Whether all of it is white. */
+  readonly isFilled?: boolean;
+  /** Of LZW's first codes, in bits. */
+  readonly codeSize?: number;
 };
 
 export function gif(width: number, height: number, frames: readonly GifFrame[] = [{}]): Buffer {
@@ -153,13 +159,30 @@ export function gif(width: number, height: number, frames: readonly GifFrame[] =
   ]);
 }
 
-/** Holds the data of one pixel, whatever it declares. */
-function gifFrame({ left = 0, top = 0, width = 1, height = 1 }: GifFrame): Buffer {
+/** Holds the data of one pixel, whatever it declares, unless it is filled. */
+function gifFrame(frame: GifFrame): Buffer {
+  const { left = 0, top = 0, width = 1, height = 1, disposal, isFilled = false } = frame;
+  const control = [0x21, 0xf9, 4, (disposal ?? 0) << 2, 10, 0, 0, 0];
   return Buffer.concat([
+    Buffer.from(disposal === undefined ? [] : control),
     Buffer.from([0x2c]),
     ...[left, top, width, height].map(uint16Little),
-    Buffer.from([0, 2, 2, 0x44, 0x01, 0]),
+    Buffer.from([0]),
+    isFilled
+      ? whitePixels(width * height, frame.codeSize ?? 2)
+      : Buffer.from([2, 2, 0x44, 0x01, 0]),
   ]);
+}
+
+/** The table is begun anew before each pixel, so that the codes never grow. */
+function whitePixels(count: number, codeSize: number): Buffer {
+  const clear = 2 ** codeSize;
+  const codes = [...Array.from({ length: count }, () => [clear, 1]).flat(), clear + 1];
+  let bits = 0n;
+  for (const code of codes.toReversed()) bits = (bits << BigInt(codeSize + 1)) | BigInt(code);
+  const length = Math.ceil((codes.length * (codeSize + 1)) / 8);
+  const data = Array.from({ length }, (_, at) => Number((bits >> BigInt(8 * at)) & 0xffn));
+  return Buffer.from([codeSize, length, ...data, 0]);
 }
 
 // --- WebP

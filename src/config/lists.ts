@@ -21,8 +21,8 @@ export function parseLocator(text: string): KeyTemplate[] | 'discourse' | { erro
 /** `AVATAR_HOSTS` */
 export function parseHosts(text: string): ReadonlySet<string> | { error: string } {
   const hosts = words(text).map((host) => host.toLowerCase());
-  const wrong = hosts.find((host) => !/^[\w-]+(?:\.[\w-]+)*$/.test(host));
-  if (wrong !== undefined) return { error: `not a host name: ${wrong}` };
+  const wrong = placesOf(hosts, (host) => !/^[\w-]+(?:\.[\w-]+)*$/.test(host));
+  if (wrong !== '') return { error: `host names, which these are not: ${wrong}` };
   if (hosts.length === 0) return { error: 'host names, separated by spaces' };
   return new Set(hosts);
 }
@@ -49,9 +49,9 @@ export function parseNegotiable(text: string): readonly NegotiableFormat[] | { e
 export function parseTrustedProxies(text: string): TrustedProxies | { error: string } {
   if (/^[1-9]$/.test(text.trim())) return Number(text);
   const proxies = words(text);
-  const wrong = proxies.find((proxy) => !isNetwork(proxy));
-  if (wrong === undefined && proxies.length > 0) return proxies;
-  return { error: `${FORMS_OF_PROXIES}${wrong === undefined ? '' : `; not ${wrong}`}` };
+  const wrong = placesOf(proxies, (proxy) => !isNetwork(proxy));
+  if (wrong === '' && proxies.length > 0) return proxies;
+  return { error: `${FORMS_OF_PROXIES}${wrong === '' ? '' : `, which these are not: ${wrong}`}` };
 }
 
 const FORMS_OF_PROXIES = `addresses, networks as in 10.0.0.0/8, ${KEYWORDS.join(', ')}, or a number from 1 to 9`;
@@ -67,4 +67,9 @@ function isNetwork(text: string): boolean {
 /** Separated by white space; commas and Discourse's bars are as good. */
 function words(text: string): string[] {
   return text.split(/[\s,|]+/).filter((word) => word !== '');
+}
+
+/** Not the words themselves: what was put in a wrong variable may be a secret. */
+function placesOf(list: readonly string[], isWrong: (word: string) => boolean): string {
+  return list.flatMap((word, index) => (isWrong(word) ? [`number ${index + 1}`] : [])).join(', ');
 }

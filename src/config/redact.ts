@@ -5,6 +5,9 @@ const SECRET_VARIABLE = /SECRET|TOKEN|PASSWORD|CREDENTIAL/i;
 const WEB_USER = /(?<scheme>https?(?::\/\/|%3A%2F%2F))[^\s/?#&]*(?:@|%40)/gi;
 // To the last @: a password may hold one that somebody forgot to encode.
 const PASSWORD = /(?<user>\b[a-z][a-z0-9+.-]*:\/\/[^\s:@/?#]*):\S*@/gi;
+// Without the scheme it should have: at the beginning of a word, or of a parameter's value.
+const BARE_PASSWORD =
+  /(?<user>(?<=^|[\s=,|"'(])(?!file:|template:)[^\s/?#&=:@]+(?::|%3A)(?!(?:\/|%2F){2}))\S*(?<at>@|%40)/gi;
 const SECRET_PARAMETER =
   /(?<name>[?&][^\s=&]*(?:password|secret|token|signature|credential|key)[^\s=&]*=)[^\s&]*/gi;
 
@@ -17,5 +20,6 @@ export function redact(text: string): string {
   return text
     .replaceAll(WEB_USER, '$<scheme>…@')
     .replaceAll(PASSWORD, '$<user>:…@')
+    .replaceAll(BARE_PASSWORD, '$<user>…$<at>')
     .replaceAll(SECRET_PARAMETER, '$<name>…');
 }

@@ -4,6 +4,7 @@ import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { type Site, type Sites, singleSite } from '../discourse/sites.ts';
 import { isSafePrefix } from '../discourse/upload-url.ts';
+import { codeOf } from '../errors.ts';
 import type { Issues } from './issues.ts';
 
 const Name = Type.String({ minLength: 1, maxLength: 63, pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$' });
@@ -68,7 +69,8 @@ function readSites(file: string): Sites | { error: string } {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    return { error: `cannot be read: ${error instanceof Error ? error.message : String(error)}` };
+    // Its message has the name, which is a password where the address of a database was put here.
+    return { error: `cannot be read: ${codeOf(error) ?? 'not the name of a file'}` };
   }
   const parsed = parseSites(text);
   return parsed.ok ? parsed.sites : { error: parsed.problems.join('; ') };

@@ -25,16 +25,20 @@ const S3_OPTIONS = ['region', 'endpoint', 'pathStyle', 'accelerate', 'dualstack'
 /** General purpose buckets, access point aliases and the laxer names of other servers. */
 const BUCKET = /^[a-zA-Z0-9][a-zA-Z0-9._-]{1,253}[a-zA-Z0-9]$/;
 
-/** @returns the addresses in order, or what would be right */
+/** @returns the addresses in order, or what would be right, of each that is wrong */
 export function parseStores(text: string): StoreAddress[] | { error: string } {
   const addresses: StoreAddress[] = [];
-  for (const word of text.split(/\s+/).filter((each) => each !== '')) {
+  const errors: string[] = [];
+  const words = text.split(/\s+/).filter((each) => each !== '');
+  for (const [index, word] of words.entries()) {
     const address = word.startsWith('s3://')
       ? parseS3(word, 'AVATAR_ORIGINALS')
       : parseFolder(word);
-    if ('error' in address) return address;
-    addresses.push(address);
+    // By number: the word may hold a password, in a place where nothing would recognise it.
+    if ('error' in address) errors.push(`address ${index + 1} ${address.error}`);
+    else addresses.push(address);
   }
+  if (errors.length > 0) return { error: errors.join('; ') };
   return addresses.length === 0 ? { error: `one or more of ${FORMS}` } : addresses;
 }
 
@@ -53,11 +57,11 @@ function parseFolder(word: string): FolderAddress | { error: string } {
     try {
       return { kind: 'folder', directory: fileURLToPath(word) };
     } catch {
-      return { error: `not a file URL of this machine: ${word}` };
+      return { error: 'is not a file URL of this machine' };
     }
   }
   const directory = word.startsWith('file:') ? word.slice('file:'.length) : '';
-  if (directory === '') return { error: `each must be ${FORMS}` };
+  if (directory === '') return { error: `must be ${FORMS}` };
   return { kind: 'folder', directory };
 }
 
@@ -67,28 +71,27 @@ function parseS3(word: string, variable: S3Address['variable']): S3Address | { e
   const bucket = slash === -1 ? location : location.slice(0, slash);
   // Keys begin with no slash: two of them here are a slip.
   const folder = slash === -1 ? '' : location.slice(slash).replace(/^\/+|\/+$/g, '');
-  if (!BUCKET.test(bucket)) return { error: `not the name of a bucket: "${bucket}"` };
+  if (!BUCKET.test(bucket)) return { error: 'has not the name of a bucket' };
 
   const options = new URLSearchParams(query);
-  const unknown = [...options.keys()].find((name) => !S3_OPTIONS.includes(name));
-  if (unknown !== undefined) {
-    return { error: `unknown option "${unknown}"; there are ${S3_OPTIONS.join(', ')}` };
+  if ([...options.keys()].some((name) => !S3_OPTIONS.includes(name))) {
+    return { error: `has an unknown option (there are ${S3_OPTIONS.join(', ')})` };
   }
   const pathStyle = flag(options, 'pathStyle');
   const accelerate = flag(options, 'accelerate');
   const dualstack = flag(options, 'dualstack');
   if (pathStyle === null || accelerate === null || dualstack === null) {
-    return { error: 'pathStyle, accelerate and dualstack are true or false' };
+    return { error: 'has a pathStyle, accelerate or dualstack that is neither true nor false' };
   }
   const endpoint = options.get('endpoint') ?? undefined;
   if (endpoint !== undefined && !isHttpUrl(endpoint)) {
-    return { error: `not an http(s) URL: endpoint=${endpoint}` };
+    return { error: 'has an endpoint that is not an http(s) URL' };
   }
   if (endpoint !== undefined && accelerate === true) {
-    return { error: 'accelerate is for AWS itself: it cannot go with an endpoint' };
+    return { error: 'has accelerate, which is for AWS itself, with an endpoint' };
   }
   if (pathStyle === true && accelerate === true) {
-    return { error: 'accelerate needs the bucket in the host name: it cannot go with pathStyle' };
+    return { error: 'has accelerate, which needs the bucket in the host name, with pathStyle' };
   }
   return {
     kind: 's3',

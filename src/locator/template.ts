@@ -15,6 +15,10 @@ const PLACEHOLDERS = {
   version: (request) => request.id.split('_')[1] ?? '',
 } as const satisfies Record<string, (request: AvatarName) => string>;
 
+const KNOWN = Object.keys(PLACEHOLDERS)
+  .map((name) => `{${name}}`)
+  .join(', ');
+
 type Placeholder = keyof typeof PLACEHOLDERS;
 type Piece = { readonly text: string } | { readonly placeholder: Placeholder };
 /** One alternative, parsed. */
@@ -28,21 +32,23 @@ const PIECE = /\{(?<name>[^{}]*)\}|(?<text>[^{}]+)|(?<stray>[{}])/g;
  */
 export function parseTemplates(text: string): KeyTemplate[] | { error: string } {
   const templates: KeyTemplate[] = [];
-  for (const alternative of text.split('|')) {
+  for (const [index, alternative] of text.split('|').entries()) {
+    // Told by its number: whatever was put in a wrong variable is not to be read in a log.
+    const it = `alternative ${index + 1}`;
     const pieces: Piece[] = [];
     for (const { groups } of alternative.matchAll(PIECE)) {
       const { name, text: literal } = groups ?? {};
       if (name !== undefined && isPlaceholder(name)) pieces.push({ placeholder: name });
       else if (literal !== undefined) pieces.push({ text: literal });
-      else if (name === undefined) return { error: `a lone brace in "${alternative}"` };
-      else return { error: `unknown placeholder {${name}}` };
+      else if (name === undefined) return { error: `${it} has a lone brace` };
+      else return { error: `${it} has an unknown placeholder (there are ${KNOWN})` };
     }
-    if (pieces.length === 0) return { error: 'an empty alternative' };
+    if (pieces.length === 0) return { error: `${it} is empty` };
     if (!pieces.some((piece) => 'placeholder' in piece)) {
-      return { error: `no placeholder in "${alternative}"` };
+      return { error: `${it} has no placeholder` };
     }
     if (!hasPlainSegments(alternative)) {
-      return { error: `an empty or dot segment in "${alternative}"` };
+      return { error: `${it} has an empty or dot segment` };
     }
     templates.push(pieces);
   }

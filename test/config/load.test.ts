@@ -63,7 +63,7 @@ describe('the configuration', () => {
     const message = new ConfigError(issues).message;
     expect(message).toContain('PORT="eighty"');
     expect(message).toContain('must be one of nearest, reject');
-    expect(message).toContain('unknown placeholder {nonsense}');
+    expect(message).toContain('alternative 1 has an unknown placeholder (there are {host}');
     expect(message).toContain('from 8 to 1000');
   });
 
@@ -124,6 +124,83 @@ describe('the configuration', () => {
         }
       }),
     );
+  });
+});
+
+describe('what is said of a value that is wrong', () => {
+  /** Each way in which a value can be wrong, with a secret in what is wrong. */
+  it.each([
+    ['AVATAR_ORIGINALS', 's3://key:SECRET@uploads'],
+    ['AVATAR_ORIGINALS', 's3://uploads?endpoint=http://key:&SECRET@minio'],
+    ['AVATAR_ORIGINALS', 's3://uploads?accelerate=maybe&endpoint=http://key:SECRET@minio'],
+    ['AVATAR_ORIGINALS', 's3://uploads?endpoint=http://minio:a/SECRET@minio.internal:9000'],
+    ['AVATAR_ORIGINALS', 's3://uploads?endpoint=minio:SECRET@minio.internal:9000'],
+    ['AVATAR_ORIGINALS', 's3://uploads?endpoint=minio%3ASECRET%40minio.internal:9000'],
+    ['AVATAR_ORIGINALS', 's3://uploads?endpoint=ftp://minio:SECRET@minio.internal'],
+    ['AVATAR_ORIGINALS', 's3://uploads?accelerate&endpoint=http://key:SECRET@minio'],
+    ['AVATAR_ORIGINALS', 's3://uploads?accelerate&pathStyle&region=eu:SECRET@x'],
+    ['AVATAR_ORIGINALS', 'file:///srv/a https://key:SECRET@minio/uploads'],
+    ['AVATAR_ORIGINALS', 'key:SECRET@minio/uploads'],
+    ['AVATAR_ORIGINALS', 'file://key:SECRET@minio/uploads'],
+    ['AVATAR_VARIANTS', 's3://key:SECRET@uploads'],
+    ['AVATAR_VARIANTS', 's3://uploads?endpoint=minio:SECRET@minio.internal:9000'],
+    ['AVATAR_VARIANTS', 'https://key:SECRET@minio/uploads'],
+    ['AVATAR_LOCATOR', 'postgres://key:SECRET@db/discourse'],
+    ['AVATAR_LOCATOR', 'template:s3://key:SECRET@uploads/{'],
+    ['AVATAR_LOCATOR', 'template:s3://key:{SECRET}@uploads'],
+    ['AVATAR_LOCATOR', 'template:s3://key:SECRET@uploads'],
+    ['AVATAR_LOCATOR', 'template:s3://key:SECRET@uploads/{id}'],
+    ['AVATAR_HOSTS', 'ok.example https://key:SECRET@forum.example'],
+    ['AVATAR_HOSTS', 'key:SECRET@forum.example'],
+    ['AVATAR_SIZES', 'https://key:SECRET@forum.example'],
+    ['AVATAR_NEGOTIATE', 'https://key:SECRET@forum.example'],
+    ['AVATAR_TRUSTED_PROXIES', '10.0.0.1 https://key:SECRET@proxy.example'],
+    ['AVATAR_TRUSTED_PROXIES', 'key:SECRET@10.0.0.1'],
+    ['AVATAR_DISCOURSE_URL', 'postgres://key:SECRET@db/discourse'],
+    ['AVATAR_SITES', 'postgres://key:SECRET@db/discourse'],
+    ['AVATAR_CDN_URL', 'key:SECRET@cdn.example'],
+    ['AVATAR_BASE_PATH', 'https://key:SECRET@forum.example/forum'],
+    ['AVATAR_MISSING', 'https://key:SECRET@forum.example'],
+    ['PORT', 'https://key:SECRET@forum.example'],
+  ])('holds no secret that was in it: %s=%s', async (variable, value) => {
+    // Whole, and with what ends a part in one grammar or another.
+    for (const secret of ['Hunter2', 'Hunter2&', '/Hunter2', 'x&Hunter2']) {
+      const issues = await issuesOf({ [variable]: value.replace('SECRET', secret) });
+      expect(issues.map((issue) => issue.variable)).toEqual([variable]);
+      expect(new ConfigError(issues).message.toLowerCase()).not.toContain('hunter2');
+    }
+  });
+
+  it('holds none of the name of a file of sites either', async () => {
+    const issues = await issuesOf({
+      AVATAR_LOCATOR: 'discourse',
+      AVATAR_SITES: 'postgres://reader:hunter2@db/discourse',
+    });
+    expect(issues).toMatchObject([{ allowed: 'cannot be read: ENOENT' }]);
+    expect(new ConfigError(issues).message).not.toContain('hunter2');
+  });
+
+  it('is all of it, of a list with several mistakes', async () => {
+    const issues = await issuesOf({
+      AVATAR_ORIGINALS:
+        's3://aaa?foo=1 s3://fine ftp://x s3://B s3://bbb?accelerate&pathStyle&dualstack=no',
+      AVATAR_HOSTS: 'ok.example bad/host -- https://x',
+      AVATAR_TRUSTED_PROXIES: 'loopback everybody 10.0.0.0/33',
+    });
+    expect(issues.map(({ variable, allowed }) => [variable, allowed])).toEqual([
+      [
+        'AVATAR_ORIGINALS',
+        'address 1 has an unknown option (there are region, endpoint, pathStyle, accelerate, dualstack); ' +
+          'address 3 must be s3://BUCKET[/PREFIX][?region=&endpoint=&pathStyle=&accelerate=&dualstack=] or file:DIR; ' +
+          'address 4 has not the name of a bucket; ' +
+          'address 5 has a pathStyle, accelerate or dualstack that is neither true nor false',
+      ],
+      ['AVATAR_HOSTS', 'host names, which these are not: number 2, number 4'],
+      [
+        'AVATAR_TRUSTED_PROXIES',
+        expect.stringMatching(/to 9, which these are not: number 2, number 3$/),
+      ],
+    ]);
   });
 });
 
@@ -225,10 +302,14 @@ describe('AVATAR_ORIGINALS', () => {
   });
 
   it.each([
-    ['an unknown option', 's3://bucket?pathstyle=true', 'unknown option "pathstyle"'],
-    ['no bucket', 's3://', 'not the name of a bucket'],
-    ['a flag that is none', 's3://bucket?accelerate=maybe', 'true or false'],
-    ['an endpoint that is no URL', 's3://bucket?endpoint=minio:9000', 'not an http(s) URL'],
+    ['an unknown option', 's3://bucket?pathstyle=true', 'an unknown option (there are region'],
+    ['no bucket', 's3://', 'has not the name of a bucket'],
+    ['a flag that is none', 's3://bucket?accelerate=maybe', 'neither true nor false'],
+    [
+      'an endpoint that is no URL',
+      's3://bucket?endpoint=minio:9000',
+      'an endpoint that is not an http(s) URL',
+    ],
     ['acceleration of another server', 's3://bucket?accelerate&endpoint=http://h', 'accelerate'],
     ['acceleration with path style', 's3://bucket?accelerate&pathStyle', 'accelerate'],
     ['a folder without a name', 'file:', 'file:DIR'],
@@ -259,7 +340,7 @@ describe('AVATAR_VARIANTS', () => {
   it.each([
     ['a folder', 'file:/srv/a', 'one s3://'],
     ['two buckets', 's3://aaa s3://bbb', 'one s3://'],
-    ['no bucket', 's3://', 'not the name of a bucket'],
+    ['no bucket', 's3://', 'has not the name of a bucket'],
   ])('refuses %s and says why', async (_what, value, why) => {
     const [issue] = await issuesOf({ AVATAR_VARIANTS: value });
     expect(issue?.variable).toBe('AVATAR_VARIANTS');

@@ -9,6 +9,10 @@ describe('redact', () => {
     ['postgres://db/discourse?user=u&password=s3cret', 'postgres://db/discourse?user=u&password=…'],
     ['s3://b?endpoint=https://key:s3cret@minio:9000', 's3://b?endpoint=https://…@minio:9000'],
     ['s3://b?endpoint=https%3A%2F%2Fk%3As3cret%40minio', 's3://b?endpoint=https%3A%2F%2F…@minio'],
+    ['s3://b?endpoint=minio:s3cret@host:9000', 's3://b?endpoint=minio:…@host:9000'],
+    ['s3://b?endpoint=minio%3As3cret%40host&region=x', 's3://b?endpoint=minio%3A…%40host&region=x'],
+    ['s3://b?endpoint=http:/k:s3cret@host', 's3://b?endpoint=http:…@host'],
+    ['"minio:p@s/s3cret@host"', '"minio:…@host"'],
     ['https://s3cret@cdn.example.org/x', 'https://…@cdn.example.org/x'],
   ])('takes the secret out of %s', (text, redacted) => {
     expect(redact(text)).toBe(redacted);
@@ -19,7 +23,10 @@ describe('redact', () => {
     's3://forum-uploads/faces?region=eu-central-1&endpoint=http://minio:9000 file:/srv/a@b',
     'postgres://forum@/discourse?host=/var/run/postgresql',
     'template:{host}/{user}/{id}',
+    'template:{host}/{user}@{id}',
+    'file:srv/a@b',
     'https://cdn.example.org/@user',
+    '2026-01-01T10:00:00Z user@host',
   ])('leaves %s as it is', (text) => {
     expect(redact(text)).toBe(text);
   });

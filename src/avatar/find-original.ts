@@ -55,7 +55,10 @@ export async function findOriginal<Copy extends MadeFrom>(
 
   stages.begin('read');
   const original = await read(parts, whereabouts.keys, options);
-  if (original === undefined) throw new AvatarError('avatar_missing');
+  if (original === undefined) {
+    const detail = `no store has ${whereabouts.keys.join(' or ')}`;
+    throw new AvatarError('avatar_missing', { detail });
+  }
   if (original === 'unchanged') {
     if (copy !== undefined) return { kind: 'unchanged', copy };
     throw new AvatarError('internal', { detail: 'unchanged, though there is no copy' });

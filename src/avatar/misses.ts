@@ -105,7 +105,9 @@ export class Misses {
         return { kind: 'elsewhere', request: { ...miss.request, id: found.id }, because: 'upload' };
       case 'missing':
         // The locator says so, and decides by itself how often it asks again: not remembered here.
-        throw new AvatarError('avatar_missing');
+        throw new AvatarError('avatar_missing', {
+          detail: 'the locator knows no such user or picture',
+        });
     }
   }
 

@@ -68,7 +68,10 @@ export class Pipeline {
   ): Promise<Answer> {
     const { hosts } = this.#rules;
     if (hosts?.has(request.host.toLowerCase()) === false) throw new AvatarError('host_not_served');
-    if ('isUnassignable' in request) throw new AvatarError('avatar_missing');
+    if ('isUnassignable' in request) {
+      const detail = 'a user, size or version that nobody can have';
+      throw new AvatarError('avatar_missing', { detail });
+    }
     const size = chooseSize(await this.#policyOf(request, caller, dueAt), request.size);
     if (size !== request.size) {
       return { kind: 'elsewhere', request: { ...request, size }, because: 'size' };

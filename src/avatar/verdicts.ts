@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { AvatarError, type FaultCode } from '../errors.ts';
 
-/** Bounds the memory a flood of distinct missing avatars can take: half a kilobyte each. */
+/** Bounds the memory a flood of distinct missing avatars can take: up to a kilobyte each. */
 const MOST_REMEMBERED = 20_000;
 
 /** The error itself is not kept: its stack and its cause are kilobytes that nobody will read. */

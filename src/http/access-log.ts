@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Variant } from '../avatar/ports.ts';
 import type { Stages } from '../avatar/stages.ts';
-import { type AvatarError, FAULTS } from '../errors.ts';
+import { type AvatarError, type FaultCode, FAULTS } from '../errors.ts';
 import { throttle } from '../flow/throttle.ts';
 import type { VariantFormat } from '../vocabulary/formats.ts';
 import type { HitLine, HitPicture, HitRecorder } from './hits.ts';
@@ -193,6 +193,7 @@ export class AccessLog implements HitRecorder {
       ms: rounded(ms),
       bytes,
       ...(stages !== undefined && { stages: stages.ms }),
+      ...codeBehind(outcome),
       ...reason(outcome.error),
     };
     if (isTrouble(outcome)) this.#logger.error(line);
@@ -213,6 +214,11 @@ function bytesOfHit({ method }: IncomingMessage, status: number, { bytes }: Vari
 
 function rounded(ms: number): number {
   return Math.round(ms * 10) / 10;
+}
+
+/** Of a picture that was shown in spite of a failure: which it was. */
+function codeBehind({ name, error }: Outcome): { code?: FaultCode } {
+  return error === undefined || error.code === name ? {} : { code: error.code };
 }
 
 /** What only the log may know: the exact cause, and how to mend it. */

@@ -8,13 +8,16 @@ import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { describe, inject, it } from 'vitest';
 import { emptyPanels } from '../support/dashboard.ts';
+import { CROWD, discourseSchema } from '../support/discourse-database.ts';
 import { keepAsking } from '../support/load.ts';
 import { Scene, silentOf } from '../support/observed.ts';
 import { freePort } from '../support/ports.ts';
+import { startPostgres } from '../support/postgres.ts';
 import { hasPrometheus } from '../support/prometheus.ts';
 import { connectS3 } from '../support/s3-server.ts';
 import { type Service, startService } from '../support/service.ts';
 
+const FIRST_OF_CROWD = 100_000;
 const LONG = { timeout: 100_000 };
 
 describe.runIf(hasPrometheus).concurrent('Prometheus', LONG, () => {
@@ -138,6 +141,24 @@ describe.runIf(hasPrometheus).concurrent('Prometheus', LONG, () => {
     const silent = await silentOf(prometheus, ['AvatarDatabaseFails'], () =>
       fetch(`${base}/user_avatar/h/bob/48/1.png`),
     );
+    expect(silent).toEqual([]);
+  });
+
+  it('says when the database names originals that no store has', async ({ expect }) => {
+    await using scene = new Scene();
+    const postgres = await startPostgres();
+    scene.onEnd(() => postgres.stop());
+    const service = await scene.start({
+      AVATAR_LOCATOR: 'discourse',
+      AVATAR_DISCOURSE_URL: await postgres.createDatabase('forum', discourseSchema() + CROWD),
+      AVATAR_ORIGINALS: await scene.folderOf({}),
+    });
+    const prometheus = await scene.watch('missing', service.admin);
+    let id = FIRST_OF_CROWD;
+    const silent = await silentOf(prometheus, ['AvatarOriginalsMissing'], () => {
+      id += 1;
+      return fetch(`${service.base}/user_avatar/h/user${id}/48/${id}_2.png`);
+    });
     expect(silent).toEqual([]);
   });
 

@@ -86,6 +86,27 @@ describe('the bytes of a reply', () => {
   });
 });
 
+describe('an avatar that is missing', () => {
+  it('is logged with the keys it was looked for under, whatever was shown', async () => {
+    for (const [missing, outcome] of Object.entries({
+      '404': 'avatar_missing',
+      blank: 'stand_in',
+    })) {
+      const other = await startApp({
+        AVATAR_ORIGINALS: `file:${folder.directory}`,
+        AVATAR_LOCATOR: 'template:{host}/{user}/{id}|old/{user}.png',
+        AVATAR_MISSING: missing,
+      });
+      onTestFinished(() => other.close());
+      await other.server.inject('/user_avatar/h/nobody/48/1.png');
+      const reason = 'no store has h/nobody/1 or old/nobody.png';
+      const lines = other.lines.filter((line) => line['outcome'] === outcome);
+      expect(lines).toMatchObject([{ level: 30, reason }]);
+      expect(lines[0]?.['code']).toBe(outcome === 'stand_in' ? 'avatar_missing' : undefined);
+    }
+  });
+});
+
 describe('a malformed escape', () => {
   it.each(['/user_avatar/h/%zz/48/1.png', '/%ff/', '/user_avatar/h/u/48/%.png?x=%zz'])(
     'is logged and counted as any address that is none: %s',

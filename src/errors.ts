@@ -4,7 +4,7 @@
  */
 
 type Fault = {
-  readonly status: 400 | 404 | 408 | 413 | 422 | 431 | 499 | 500 | 502 | 503 | 504;
+  readonly status: 400 | 404 | 405 | 408 | 413 | 422 | 431 | 499 | 500 | 502 | 503 | 504;
   /** Public: says what happened without naming a key, a bucket, a path or a version. */
   readonly message: string;
 };
@@ -16,6 +16,8 @@ export const FAULTS = {
   host_not_served: { status: 404, message: 'Avatars of this site are not served here' },
   size_not_served: { status: 404, message: 'This size is not served' },
   avatar_missing: { status: 404, message: 'There is no such avatar' },
+
+  method_not_allowed: { status: 405, message: 'Avatars can only be read' },
 
   original_not_an_image: { status: 422, message: 'The original is not an image' },
   original_unsupported: { status: 422, message: 'The original is of an image format not served' },
@@ -57,6 +59,8 @@ export const FAULTS = {
 
 export type FaultCode = keyof typeof FAULTS;
 
+export const FAULT_CODES: readonly FaultCode[] = Object.keys(FAULTS).filter(isFaultCode);
+
 type AvatarErrorOptions = {
   /** For the log: what exactly happened, and how an operator mends it. */
   readonly detail?: string;
@@ -92,7 +96,7 @@ export class AvatarError extends Error {
 
   /** True when the request or the original is at fault: asking again cannot help for a while. */
   get isVerdict(): boolean {
-    return this.status === 404 || this.status === 422;
+    return isVerdictStatus(this.status);
   }
 
   /** True when the caller's own deadline or turn caused this; another caller may still succeed. */
@@ -104,6 +108,15 @@ export class AvatarError extends Error {
   static from(error: unknown): AvatarError {
     return error instanceof AvatarError ? error : new AvatarError('internal', { cause: error });
   }
+}
+
+function isFaultCode(name: string): name is FaultCode {
+  return Object.hasOwn(FAULTS, name);
+}
+
+/** Of statuses as of errors: what `isVerdict` is for. */
+export function isVerdictStatus(status: number): boolean {
+  return status === 404 || status === 422;
 }
 
 /** What the system calls a failure: ENOENT, EACCES, …; undefined where it has no such name. */

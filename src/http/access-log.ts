@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
+import type { Source } from '../avatar/answer.ts';
 import type { Variant } from '../avatar/ports.ts';
 import type { Stages } from '../avatar/stages.ts';
 import { type AvatarError, type FaultCode, FAULTS } from '../errors.ts';
@@ -10,17 +11,26 @@ import type { VariantFormat } from '../vocabulary/formats.ts';
 import type { HitLine, HitPicture, HitRecorder } from './hits.ts';
 import { requestId } from './request-id.ts';
 
+/** Where a picture came from; or what else was answered, OPTIONS being the `other`; or which failure. */
+export type OutcomeName =
+  | Source
+  | 'unchanged'
+  | 'stand_in'
+  | 'redirect'
+  | 'health'
+  | 'other'
+  | FaultCode;
+
 /** How a request ended, for the log and the metrics. */
 export type Outcome = {
-  /** `memory`, `shared`, `rendered`, `joined`, `unchanged`, `redirect`, or the code of a failure. */
-  readonly name: string;
+  readonly name: OutcomeName;
   readonly picture?: Picture;
   readonly format?: VariantFormat;
   readonly error?: AvatarError;
 };
 
 /** What a picture shows. */
-type Picture = 'avatar' | 'letter' | 'blank';
+export type Picture = 'avatar' | 'letter' | 'blank';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -55,7 +65,7 @@ export type FinishedRequest = {
   readonly method: string;
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
-  readonly outcome: string;
+  readonly outcome: OutcomeName;
   readonly status: number;
   readonly bytes: number;
   /** On the clock of `performance.now()`, as that of the stages. */
@@ -72,7 +82,7 @@ export type Lines = { add(line: string): void };
 
 /** Whoever opens connections without end is worth a line once in a while. */
 const CROWD_EVERY_MS = 60_000;
-/** Methods that are not for avatars. */
+/** OPTIONS: all else says what it is. */
 const OTHER: Outcome = { name: 'other' };
 /** The client closed the connection. */
 const LEFT: Outcome = { name: 'client_left' };
@@ -139,8 +149,8 @@ export class AccessLog implements HitRecorder {
       const { method = '', headers } = request;
       const bytes = bytesOfHit(request, status, variant);
       const startedAt = performance.now() - ms;
-      const hit = { method, path, headers, outcome: 'memory', status, bytes, startedAt, ms };
-      tracer.finished(hit);
+      const hit = { method, path, headers, status, bytes, startedAt, ms };
+      tracer.finished({ ...hit, outcome: 'memory' });
     };
   }
 

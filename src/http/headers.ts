@@ -1,6 +1,7 @@
 /** The headers of each kind of reply, in one place. */
 import type { WhyElsewhere } from '../avatar/answer.ts';
 import type { Variant } from '../avatar/ports.ts';
+import { isVerdictStatus } from '../errors.ts';
 import { mediaType } from '../vocabulary/formats.ts';
 
 const CACHE_CONTROL = {
@@ -111,10 +112,9 @@ function describe({ format, bytes, lastModified }: Variant): Headers {
 }
 
 export function problemHeaders(status: number, retryAfterSeconds?: number): Headers {
-  const isVerdict = status === 404 || status === 422;
   return {
     'content-type': 'application/problem+json',
-    'cache-control': isVerdict ? CACHE_CONTROL.verdict : CACHE_CONTROL.failure,
+    'cache-control': isVerdictStatus(status) ? CACHE_CONTROL.verdict : CACHE_CONTROL.failure,
     ...SHARED,
     ...(status === 503 && { 'retry-after': retryAfterSeconds ?? 1 }),
   };

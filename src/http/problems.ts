@@ -38,7 +38,7 @@ export function answerUnroutable(request: FastifyRequest, reply: FastifyReply): 
       sendOptions(reply);
       return true;
     default:
-      sendMethodNotAllowed(reply);
+      sendProblem(new AvatarError('method_not_allowed'), request, reply.header('allow', ALLOWED));
       return true;
   }
 }
@@ -71,13 +71,6 @@ function sendOptions(reply: FastifyReply): void {
       'cache-control': 'public, max-age=86400',
     })
     .send();
-}
-
-function sendMethodNotAllowed(reply: FastifyReply): void {
-  void reply
-    .code(405)
-    .headers({ ...problemHeaders(405), allow: ALLOWED })
-    .send(problemDocument(405, 'Avatars can only be read', 'method_not_allowed'));
 }
 
 /**

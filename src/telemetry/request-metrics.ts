@@ -1,12 +1,14 @@
 /** What became of requests: one count for each reply. */
 import { Counter, Histogram, type Registry } from 'prom-client';
-import { FAULTS } from '../errors.ts';
-import type { Outcome, Reply, RequestCounter } from '../http/access-log.ts';
+import { FAULT_CODES, type FaultCode, FAULTS } from '../errors.ts';
+import type { Outcome, OutcomeName, Picture, Reply, RequestCounter } from '../http/access-log.ts';
 import type { VariantFormat } from '../vocabulary/formats.ts';
 import { readCounters, SECONDS } from './instruments.ts';
 
+type Kind = readonly [outcome: OutcomeName, picture: Picture | 'none', status: number];
+
 /** All but the rarest, so that the first reply of a kind is seen as an increase from 0. */
-const USUAL: readonly (readonly [outcome: string, picture: string, status: number])[] = [
+const USUAL: readonly Kind[] = [
   ['memory', 'avatar', 200],
   ['memory', 'avatar', 304],
   ['memory', 'letter', 200],
@@ -23,11 +25,32 @@ const USUAL: readonly (readonly [outcome: string, picture: string, status: numbe
   ['stand_in', 'letter', 304],
   ['redirect', 'none', 302],
   ['health', 'none', 200],
-  ...Object.entries(FAULTS).map(([code, { status }]) => [code, 'none', status] as const),
+  ['other', 'none', 204],
+  ...FAULT_CODES.map((code): Kind => [code, 'none', FAULTS[code].status]),
 ];
 
 /** What is timed: work was done for it, or should have been. */
-const WORKED_FOR = new Set(['shared', 'rendered', 'joined', 'unchanged', 'stand_in']);
+const WORKED_FOR: ReadonlySet<OutcomeName> = new Set([
+  'shared',
+  'rendered',
+  'joined',
+  'unchanged',
+  'stand_in',
+]);
+
+/**
+ * Refused before anything was looked for, or because there was no room: that takes little time or none, and
+ * whoever tries addresses at random would make misses look fast.
+ */
+const NOT_WORKED_FOR: ReadonlySet<FaultCode> = new Set([
+  'not_found',
+  'path_invalid',
+  'host_not_served',
+  'size_not_served',
+  'method_not_allowed',
+  'request_malformed',
+  'overloaded',
+]);
 
 export class RequestMetrics implements RequestCounter {
   /** Since the last scrape; counted up by the hit path itself, many thousands a second. */
@@ -105,9 +128,9 @@ export class RequestMetrics implements RequestCounter {
   }
 }
 
-/** @returns undefined for what takes no time to speak of: hits, redirects, probes */
+/** @returns undefined for what takes no time to speak of: hits, redirects, probes, the refusals above */
 function timedAs({ name, error }: Outcome): string | undefined {
   if (WORKED_FOR.has(name)) return name;
-  if (name !== error?.code) return undefined;
+  if (name !== error?.code || NOT_WORKED_FOR.has(error.code)) return undefined;
   return error.isVerdict ? 'refused' : 'failed';
 }

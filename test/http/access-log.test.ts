@@ -107,6 +107,51 @@ describe('an avatar that is missing', () => {
   });
 });
 
+describe('a request that no picture is looked for', () => {
+  it.each([
+    ['nothing there', '/wp-login.php', 'GET', 'not_found'],
+    ['no address', '/user_avatar/h/u/48/1.exe', 'GET', 'path_invalid'],
+    ['a size that is none', '/user_avatar/h/u/9999/1.png', 'GET', 'path_invalid'],
+    ['another method', PATH, 'POST', 'method_not_allowed'],
+    ['what may be asked', PATH, 'OPTIONS', 'other'],
+  ])(
+    'is counted by its outcome, and not among the misses: %s',
+    async (_what, path, method, outcome) => {
+      const misses = async (): Promise<number> =>
+        await app.metric('avatar_miss_duration_seconds_count');
+      const count = async (): Promise<number> =>
+        await app.metric('avatar_requests_total', { outcome });
+      const [missesBefore, countBefore] = [await misses(), await count()];
+      await ask(port, path, { method, headers: { 'x-request-id': `no-miss-${outcome}` } });
+      expect(await linesOf(`no-miss-${outcome}`)).toContainEqual(
+        expect.objectContaining({ outcome }),
+      );
+      expect(await count()).toBe(countBefore + 1);
+      expect(await misses()).toBe(missesBefore);
+    },
+  );
+
+  it('is one at a host or in a size that is not served', async () => {
+    const strict = await startApp({
+      AVATAR_ORIGINALS: `file:${folder.directory}`,
+      AVATAR_HOSTS: 'h',
+      AVATAR_SIZES: '48',
+      AVATAR_UNLISTED_SIZE: 'reject',
+    });
+    onTestFinished(() => strict.close());
+    await strict.server.inject(PATH.replace('/h/', '/elsewhere.example/'));
+    await strict.server.inject(PATH.replace('/48/', '/50/'));
+    const outcomes = strict.lines.filter(({ path }) => path !== undefined);
+    expect(outcomes).toMatchObject([
+      { outcome: 'host_not_served' },
+      { outcome: 'size_not_served' },
+    ]);
+    expect(await strict.metric('avatar_miss_duration_seconds_count')).toBe(0);
+    await strict.server.inject(PATH.replace('/u/', '/nobody/'));
+    expect(await strict.metric('avatar_miss_duration_seconds_count')).toBe(1);
+  });
+});
+
 describe('a malformed escape', () => {
   it.each(['/user_avatar/h/%zz/48/1.png', '/%ff/', '/user_avatar/h/u/48/%.png?x=%zz'])(
     'is logged and counted as any address that is none: %s',

@@ -15,7 +15,10 @@ export type Caller = {
   readonly wish: Wish;
   /** Aborts when the client is gone. Called on a miss only: a hit needs no signal. */
   disconnected(): AbortSignal;
-  /** Is given the timing of the work that begins for this client, not of work that it joins. */
+  /**
+   * Is given the timing of each piece of work that begins for this client, the drawing of a stand-in being
+   * one more, not of work that it joins.
+   */
   watch?(stages: Stages): void;
 };
 

@@ -32,16 +32,17 @@ export class Stages {
     this.#stage = undefined;
     this.#since = now;
   }
+}
 
-  /** Milliseconds by stage, for people. */
-  get ms(): Readonly<Record<string, number>> {
-    return Object.fromEntries(
-      this.times.map(({ stage, startedAt, endedAt }) => [
-        stage,
-        Math.round((endedAt - startedAt) * 10) / 10,
-      ]),
-    );
+/** Milliseconds by stage, for people. Both the avatar and the picture in its place may have been drawn. */
+export function millisecondsOf(pieces: readonly Stages[]): Readonly<Record<string, number>> {
+  const all: Record<string, number> = {};
+  for (const { stage, startedAt, endedAt } of pieces.flatMap(({ times }) => times)) {
+    all[stage] = (all[stage] ?? 0) + endedAt - startedAt;
   }
+  return Object.fromEntries(
+    Object.entries(all).map(([stage, ms]) => [stage, Math.round(ms * 10) / 10]),
+  );
 }
 
 /** Hears of the work behind misses, of which several requests may share one piece. */

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Source } from '../avatar/answer.ts';
 import type { Variant } from '../avatar/ports.ts';
-import type { Stages } from '../avatar/stages.ts';
+import { millisecondsOf, type Stages } from '../avatar/stages.ts';
 import { type AvatarError, type FaultCode, FAULTS } from '../errors.ts';
 import { throttle } from '../flow/throttle.ts';
 import type { VariantFormat } from '../vocabulary/formats.ts';
@@ -35,8 +35,8 @@ export type Picture = 'avatar' | 'letter' | 'blank';
 declare module 'fastify' {
   interface FastifyRequest {
     outcome: Outcome | null;
-    /** Of the work that was begun for this very request. */
-    stages: Stages | null;
+    /** Of each piece of work that was begun for this very request. */
+    stages: readonly Stages[] | null;
   }
 }
 
@@ -71,7 +71,7 @@ export type FinishedRequest = {
   /** On the clock of `performance.now()`, as that of the stages. */
   readonly startedAt: number;
   readonly ms: number;
-  readonly stages?: Stages | undefined;
+  readonly stages: readonly Stages[];
 };
 
 /** Told of each reply as it is sent. */
@@ -149,7 +149,7 @@ export class AccessLog implements HitRecorder {
       const { method = '', headers } = request;
       const bytes = bytesOfHit(request, status, variant);
       const startedAt = performance.now() - ms;
-      const hit = { method, path, headers, status, bytes, startedAt, ms };
+      const hit = { method, path, headers, status, bytes, startedAt, ms, stages: [] };
       tracer.finished({ ...hit, outcome: 'memory' });
     };
   }
@@ -175,7 +175,7 @@ export class AccessLog implements HitRecorder {
     const ms = performance.now() - startedAt;
     const { method, raw, id } = request;
     // Fastify's own errors come before there is any.
-    const stages = request.stages ?? undefined;
+    const stages = request.stages ?? [];
     const isAnswered = reply.raw.headersSent;
     const outcome = isAnswered ? (request.outcome ?? OTHER) : LEFT;
     const status = isAnswered ? reply.raw.statusCode : FAULTS.client_left.status;
@@ -202,13 +202,20 @@ export class AccessLog implements HitRecorder {
       status,
       ms: rounded(ms),
       bytes,
-      ...(stages !== undefined && { stages: stages.ms }),
+      ...(stages.length > 0 && { stages: millisecondsOf(stages) }),
       ...codeBehind(outcome),
       ...reason(outcome.error),
     };
     if (isTrouble(outcome)) this.#logger.error(line);
     else this.#logger.info(line);
   }
+}
+
+/** For whoever begins work: what it times is told with the request. */
+export function watchOver(request: FastifyRequest): (stages: Stages) => void {
+  return (stages) => {
+    request.stages = [...(request.stages ?? []), stages];
+  };
 }
 
 /** Of ours. A probe that finds an instance draining is not: that is what it asks for. */

@@ -4,6 +4,7 @@ import type { Answer } from '../avatar/answer.ts';
 import type { Wish } from '../avatar/format-choice.ts';
 import type { Pipeline } from '../avatar/pipeline.ts';
 import type { AddressGrammar } from '../avatar/ports.ts';
+import { watchOver } from './access-log.ts';
 import { clientOf } from './client.ts';
 import { parseIfNoneMatch } from './conditional.ts';
 import { CACHE_STATUS, type PictureHeaders, VARY } from './headers.ts';
@@ -41,7 +42,7 @@ export const avatarRoutes: FastifyPluginCallback<AvatarRoutesOptions> = (app, op
       tags: known === '*' ? [] : known,
       wish: wish ?? 'none',
       disconnected: () => disconnectionOf(reply),
-      watch: (stages) => (request.stages = stages),
+      watch: watchOver(request),
     });
     send(answer, wish, options, request, reply);
     return reply;

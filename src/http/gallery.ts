@@ -5,7 +5,7 @@ import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastif
 import type { Answer } from '../avatar/answer.ts';
 import type { Pipeline } from '../avatar/pipeline.ts';
 import type { AddressGrammar, Sizes } from '../avatar/ports.ts';
-import type { Stages } from '../avatar/stages.ts';
+import { millisecondsOf, type Stages } from '../avatar/stages.ts';
 import { AvatarError } from '../errors.ts';
 import type { Extension } from '../vocabulary/formats.ts';
 import type { AvatarRequest, UnassignableRequest } from '../vocabulary/request.ts';
@@ -82,13 +82,13 @@ export const galleryRoutes: FastifyPluginCallback<GalleryOptions> = (app, option
     const { query } = request;
     const asked = { ...addressed(grammar, query), extension: formatOf(query.format) };
     const startedAt = performance.now();
-    let stages: Stages | undefined;
+    const stages: Stages[] = [];
     const answer = await options.pipeline.answer(asked, {
       client: clientOf(request),
       tags: [],
       wish: 'none',
       disconnected: () => disconnectionOf(reply),
-      watch: (begun) => (stages = begun),
+      watch: (begun) => stages.push(begun),
     });
     const ms = performance.now() - startedAt;
     count(answer, ms, options.counter);
@@ -130,8 +130,8 @@ function formatOf(format = 'png'): Extension {
 }
 
 /** Server-Timing, as browsers' own tools show it too. */
-function timing(totalMs: number, stages: Stages | undefined): string {
-  const all = [...Object.entries(stages?.ms ?? {}), ['total', Math.round(totalMs * 10) / 10]];
+function timing(totalMs: number, stages: readonly Stages[]): string {
+  const all = [...Object.entries(millisecondsOf(stages)), ['total', Math.round(totalMs * 10) / 10]];
   return all.map(([stage, ms]) => `${stage};dur=${ms}`).join(', ');
 }
 

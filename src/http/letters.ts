@@ -3,6 +3,7 @@ import type { FastifyPluginCallback } from 'fastify';
 import type { Letters } from '../avatar/letters.ts';
 import type { LetterRequest } from '../vocabulary/letter.ts';
 import { clientOf } from './client.ts';
+import { watchOver } from './access-log.ts';
 import { CACHE_STATUS, type PictureHeaders } from './headers.ts';
 import type { HitPath } from './hits.ts';
 import { disconnectionOf, pathAfter, sendPicture } from './pictures.ts';
@@ -28,7 +29,7 @@ export const letterRoutes: FastifyPluginCallback<LetterRoutesOptions> = (app, op
       const turn = { site: SITE, client: clientOf(request) };
       const { variant, key, source } = await letters.answer(letter, 'png', turn, {
         disconnected: () => disconnectionOf(reply),
-        watch: (stages) => (request.stages = stages),
+        watch: watchOver(request),
       });
       request.outcome = { name: source, picture: 'letter', format: variant.format };
       hits.remember(request.raw.url ?? '', { key, picture: 'letter' });

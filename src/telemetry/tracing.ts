@@ -84,7 +84,7 @@ export class Tracing implements RequestTracer {
     if (status >= 500) {
       span.setAttribute('error.type', outcome).setStatus({ code: SpanStatusCode.ERROR });
     }
-    if (stages !== undefined) this.#traceStages(stages, trace.setSpan(parent, span));
+    this.#traceStages(stages, trace.setSpan(parent, span));
     span.end(startTime + ms);
   }
 
@@ -94,8 +94,8 @@ export class Tracing implements RequestTracer {
     await Promise.race([this.#provider.shutdown().catch(this.#onError), patience]);
   }
 
-  #traceStages({ times }: Stages, within: Context): void {
-    for (const { stage, startedAt, endedAt } of times) {
+  #traceStages(pieces: readonly Stages[], within: Context): void {
+    for (const { stage, startedAt, endedAt } of pieces.flatMap(({ times }) => times)) {
       const startTime = performance.timeOrigin + startedAt;
       this.#tracer.startSpan(stage, { startTime }, within).end(performance.timeOrigin + endedAt);
     }

@@ -152,6 +152,21 @@ describe('a request that no picture is looked for', () => {
   });
 });
 
+describe('the stages of a stand-in', () => {
+  it('are those of the search for the avatar, and then of the drawing', async () => {
+    const stages = async (path: string): Promise<string[]> => {
+      await app.server.inject({ url: path, headers: { 'x-request-id': path } });
+      const [line] = await linesOf(path);
+      expect(line).toMatchObject({ outcome: 'stand_in' });
+      return Object.keys(Object(line?.['stages']));
+    };
+    const search = ['locate', 'read'];
+    expect(await stages('/user_avatar/h/zoe/48/1.png')).toEqual([...search, 'wait', 'render']);
+    // Its letter is in memory by now.
+    expect(await stages('/user_avatar/h/zoe/48/2.png')).toEqual(search);
+  });
+});
+
 describe('a malformed escape', () => {
   it.each(['/user_avatar/h/%zz/48/1.png', '/%ff/', '/user_avatar/h/u/48/%.png?x=%zz'])(
     'is logged and counted as any address that is none: %s',

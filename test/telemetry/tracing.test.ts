@@ -104,6 +104,16 @@ describe('tracing', () => {
     }
   });
 
+  it('shows of a stand-in how the avatar was looked for, and then the drawing', async () => {
+    const app = await traced({ AVATAR_MISSING: 'blank' });
+    await app.server.inject({ url: '/user_avatar/demo/nobody/48/2.png', headers: SAMPLED });
+    const { spans } = await received(app);
+    const request = spans.find(({ kind }) => kind === SERVER);
+    const stages = spans.filter(({ kind }) => kind === INTERNAL).toSorted(byStart);
+    expect(stages.map(({ name }) => name)).toEqual(['locate', 'read', 'wait', 'render']);
+    for (const { parentSpanId } of stages) expect(parentSpanId).toBe(request?.spanId);
+  });
+
   it('gives a hit by the short way a span of its own', async () => {
     const app = await traced();
     const base = await app.listen();

@@ -2,35 +2,22 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import type { Source } from '../avatar/answer.ts';
 import type { Variant } from '../avatar/ports.ts';
 import { millisecondsOf, type Stages } from '../avatar/stages.ts';
-import { type AvatarError, type FaultCode, FAULTS } from '../errors.ts';
+import { type AvatarError, FAULTS } from '../errors.ts';
 import { throttle } from '../flow/throttle.ts';
 import type { VariantFormat } from '../vocabulary/formats.ts';
 import type { HitLine, HitPicture, HitRecorder } from './hits.ts';
+import {
+  codeBehind,
+  isTrouble,
+  LEFT,
+  OTHER,
+  type Outcome,
+  type OutcomeName,
+  reason,
+} from './outcome.ts';
 import { requestId } from './request-id.ts';
-
-/** Where a picture came from; or what else was answered, OPTIONS being the `other`; or which failure. */
-export type OutcomeName =
-  | Source
-  | 'unchanged'
-  | 'stand_in'
-  | 'redirect'
-  | 'health'
-  | 'other'
-  | FaultCode;
-
-/** How a request ended, for the log and the metrics. */
-export type Outcome = {
-  readonly name: OutcomeName;
-  readonly picture?: Picture;
-  readonly format?: VariantFormat;
-  readonly error?: AvatarError;
-};
-
-/** What a picture shows. */
-export type Picture = 'avatar' | 'letter' | 'blank';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -82,11 +69,6 @@ export type Lines = { add(line: string): void };
 
 /** Whoever opens connections without end is worth a line once in a while. */
 const CROWD_EVERY_MS = 60_000;
-/** OPTIONS: all else says what it is. */
-const OTHER: Outcome = { name: 'other' };
-/** The client closed the connection. */
-const LEFT: Outcome = { name: 'client_left' };
-
 /** Writes a line and counts, for replies by either way: Fastify's routes, and the short one of hits. */
 export class AccessLog implements HitRecorder {
   readonly #logger: Logger;
@@ -218,12 +200,6 @@ export function watchOver(request: FastifyRequest): (stages: Stages) => void {
   };
 }
 
-/** Of ours. A probe that finds an instance draining is not: that is what it asks for. */
-function isTrouble({ name, error }: Outcome): boolean {
-  if (name === 'health' && error?.code === 'shutting_down') return false;
-  return error !== undefined && error.status >= 500;
-}
-
 /** None where the header alone was wanted, or the copy still holds. */
 function bytesOfHit({ method }: IncomingMessage, status: number, { bytes }: Variant): number {
   return status === 200 && method === 'GET' ? bytes.byteLength : 0;
@@ -231,20 +207,6 @@ function bytesOfHit({ method }: IncomingMessage, status: number, { bytes }: Vari
 
 function rounded(ms: number): number {
   return Math.round(ms * 10) / 10;
-}
-
-/** Of a picture that was shown in spite of a failure: which it was. */
-function codeBehind({ name, error }: Outcome): { code?: FaultCode } {
-  return error === undefined || error.code === name ? {} : { code: error.code };
-}
-
-/** What only the log may know: the exact cause, and how to mend it. */
-function reason(error: AvatarError | undefined): { reason?: string; err?: unknown } {
-  if (error === undefined) return {};
-  return {
-    ...(error.detail !== undefined && { reason: error.detail }),
-    ...(error.code === 'internal' && { err: error.cause }),
-  };
 }
 
 /** Query strings may carry what clients did not mean to tell. */

@@ -9,9 +9,10 @@ import { millisecondsOf, type Stages } from '../avatar/stages.ts';
 import { AvatarError } from '../errors.ts';
 import type { Extension } from '../vocabulary/formats.ts';
 import type { AvatarRequest, UnassignableRequest } from '../vocabulary/request.ts';
-import type { Outcome, RequestCounter } from './access-log.ts';
+import type { RequestCounter } from './access-log.ts';
 import { clientOf } from './client.ts';
 import { CACHE_STATUS, type PictureHeaders } from './headers.ts';
+import type { Outcome } from './outcome.ts';
 import { disconnectionOf } from './pictures.ts';
 
 export type GalleryOptions = {

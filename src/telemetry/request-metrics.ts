@@ -1,7 +1,8 @@
 /** What became of requests: one count for each reply. */
 import { Counter, Histogram, type Registry } from 'prom-client';
 import { FAULT_CODES, type FaultCode, FAULTS } from '../errors.ts';
-import type { Outcome, OutcomeName, Picture, Reply, RequestCounter } from '../http/access-log.ts';
+import type { Reply, RequestCounter } from '../http/access-log.ts';
+import type { Outcome, OutcomeName, Picture } from '../http/outcome.ts';
 import type { VariantFormat } from '../vocabulary/formats.ts';
 import { readCounters, SECONDS } from './instruments.ts';
 

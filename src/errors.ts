@@ -4,7 +4,7 @@
  */
 
 type Fault = {
-  readonly status: 400 | 404 | 405 | 408 | 413 | 422 | 431 | 499 | 500 | 502 | 503 | 504;
+  readonly status: 400 | 404 | 405 | 408 | 422 | 431 | 499 | 500 | 502 | 503 | 504;
   /** Public: says what happened without naming a key, a bucket, a path or a version. */
   readonly message: string;
 };
@@ -27,10 +27,9 @@ export const FAULTS = {
   original_corrupt: { status: 422, message: 'The original is damaged' },
   original_quarantined: { status: 422, message: 'The original could not be rendered safely' },
 
-  /** Of the parser, for there is no request yet; and of one without a Host. */
+  /** Of the parser, for there is no request yet; and of one without a Host that can be one. */
   request_malformed: { status: 400, message: 'This is not a request of HTTP' },
   request_timeout: { status: 408, message: 'The request took too long to arrive' },
-  request_too_large: { status: 413, message: 'The request is too large' },
   headers_too_large: { status: 431, message: 'The headers of the request are too large' },
   /** For the log alone, with the status NGINX has for it: there is nobody to answer. */
   client_left: { status: 499, message: 'The client closed the connection' },

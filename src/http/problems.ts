@@ -7,7 +7,7 @@ import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import { AvatarError } from '../errors.ts';
 import { problemHeaders } from './headers.ts';
 
-const ALLOWED = 'GET, HEAD, OPTIONS';
+export const ALLOWED = 'GET, HEAD, OPTIONS';
 
 /** Registered on the app itself, not as a plugin: it is for every route, and for those that are none. */
 export function answerProblems(app: FastifyInstance): void {
@@ -25,8 +25,9 @@ export function answerProblems(app: FastifyInstance): void {
 
 /** @returns whether this was none that any route is for, and has its answer */
 export function answerUnroutable(request: FastifyRequest, reply: FastifyReply): boolean {
-  if (lacksHost(request.raw)) {
-    const error = new AvatarError('request_malformed', { detail: 'no Host' });
+  const detail = hostProblem(request.raw);
+  if (detail !== undefined) {
+    const error = new AvatarError('request_malformed', { detail });
     sendProblem(error, request, reply.header('connection', 'close'));
     return true;
   }
@@ -43,9 +44,25 @@ export function answerUnroutable(request: FastifyRequest, reply: FastifyReply): 
   }
 }
 
-/** Of all requests of HTTP/1.1 these must be refused (RFC 9112, section 3.2). */
-export function lacksHost({ headers, httpVersion }: IncomingMessage): boolean {
-  return headers.host === undefined && httpVersion === '1.1';
+/** What may be in a host and a port (RFC 3986, section 3.2.2), but no comma: that would be a list of them. */
+const HOST = /^[\w.~%!$&'()*+;=:[\]-]*$/;
+
+/** @returns why a request must be refused (RFC 9112, section 3.2), without a word of what was sent */
+export function hostProblem({
+  headers,
+  httpVersion,
+  rawHeaders,
+}: IncomingMessage): string | undefined {
+  const { host } = headers;
+  if (host === undefined) return httpVersion === '1.1' ? 'no Host' : undefined;
+  if (!HOST.test(host)) return 'no valid Host';
+  // Of several Node keeps the first. Names and values in turns.
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at];
+    if (name?.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  return hosts > 1 ? 'more than one Host' : undefined;
 }
 
 export function sendProblem(

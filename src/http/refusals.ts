@@ -1,24 +1,54 @@
-/** What Node's parser refuses before there is a request: no route and no hook ever sees it. */
+/** What Node refuses, or would leave alone, before there is a request: no route and no hook ever sees it. */
 import { STATUS_CODES } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AvatarError, type FaultCode } from '../errors.ts';
 import type { AccessLog } from './access-log.ts';
-import { problemHeaders } from './headers.ts';
-import { problemDocument } from './problems.ts';
+import { type Headers, problemHeaders } from './headers.ts';
+import { ALLOWED, problemDocument } from './problems.ts';
 
 /** By Node's names; all others are about what is no HTTP. */
 const CODES: Readonly<Record<string, FaultCode>> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: 'request_too_large',
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };
 
-/** Answers, if there is anybody to answer, and closes the connection. */
+/** Whose last request has come: it has a body, of which nothing is read. */
+const ending = new WeakSet<Duplex>();
+
+/** What comes behind this request is no request, and the answer to this one is the last. */
+export function expectNoMore(socket: Duplex): void {
+  ending.add(socket);
+}
+
+export function isEnding(socket: Duplex): boolean {
+  return ending.has(socket);
+}
+
+/** For what the parser gave up: answers, if there is anybody to answer, and closes the connection. */
 export function refuse(
   { code = '', message }: NodeJS.ErrnoException,
   socket: Duplex,
   log: Pick<AccessLog, 'refused'>,
+): void {
+  // Of a body nobody reads: the request has its own answer, with which the connection ends.
+  if (isEnding(socket)) return;
+  // The parser's own fixed words: nothing of what was sent.
+  answer(new AvatarError(CODES[code] ?? 'request_malformed', { detail: message }), socket, log);
+}
+
+/** Of CONNECT, for which Node has no response: there is the bare connection, and nobody else who hears of it. */
+export function refuseTunnel(socket: Duplex, log: Pick<AccessLog, 'refused'>): void {
+  socket.on('error', () => socket.destroy());
+  const error = new AvatarError('method_not_allowed', { detail: 'CONNECT' });
+  answer(error, socket, log, { allow: ALLOWED });
+}
+
+function answer(
+  error: AvatarError,
+  socket: Duplex,
+  log: Pick<AccessLog, 'refused'>,
+  own: Headers = {},
 ): void {
   // A connection that broke, or one that was refused and goes on sending.
   if (!socket.writable) return;
@@ -33,17 +63,16 @@ export function refuse(
     socket.end(close);
     return;
   }
-  // The parser's own fixed words: nothing of what was sent.
-  const error = new AvatarError(CODES[code] ?? 'request_malformed', { detail: message });
   const { status, publicMessage } = error;
   const body = problemDocument(status, publicMessage, error.code);
   log.refused(error, body.byteLength);
-  socket.end(Buffer.concat([headOf(status, body), body]), close);
+  socket.end(Buffer.concat([headOf(status, body, own), body]), close);
 }
 
-function headOf(status: number, { byteLength }: Buffer): Buffer {
+function headOf(status: number, { byteLength }: Buffer, own: Headers): Buffer {
   const headers = {
     ...problemHeaders(status),
+    ...own,
     date: new Date().toUTCString(),
     'content-length': byteLength,
     connection: 'close',

@@ -4,8 +4,8 @@ import { AvatarError } from '../errors.ts';
 import type { AccessLog } from './access-log.ts';
 import { type TrustedProxies, trustIn } from './client.ts';
 import type { HitPath } from './hits.ts';
-import { answerProblems, answerUnroutable, lacksHost, sendProblem } from './problems.ts';
-import { refuse } from './refusals.ts';
+import { answerProblems, answerUnroutable, hostProblem, sendProblem } from './problems.ts';
+import { expectNoMore, isEnding, refuse, refuseTunnel } from './refusals.ts';
 import { requestId } from './request-id.ts';
 
 /** Against slow and greedy clients. */
@@ -43,14 +43,21 @@ const CLEARED_EVERY_MS = 1000;
 /** Node's server with what is kept from slow and greedy clients. */
 export function openListener(handler: RequestListener, limits: Limits = LIMITS): Server {
   const listener: RequestListener = (request, response) => {
+    const { socket } = request;
+    if (isEnding(socket)) return;
     // Nobody's body is read. Rather than receive all of it for nothing, the connection ends with the reply.
-    if (hasBody(request)) response.shouldKeepAlive = false;
+    if (hasBody(request)) {
+      response.shouldKeepAlive = false;
+      expectNoMore(socket);
+    }
     if (request.url?.charCodeAt(0) !== SLASH) request.url = pathOf(request.url);
     handler(request, response);
   };
   // Node's own refusals would be bare, and nobody would hear of them.
   const server = createServer({ ...limits, requireHostHeader: false }, listener);
   server.on('checkExpectation', listener);
+  // Nor is anybody invited to send a body (RFC 9110, section 10.1.1).
+  server.on('checkContinue', listener);
   server.setTimeout(limits.idleTimeout);
   server.maxConnections = limits.maxConnections;
   let clearedAt = -Infinity;
@@ -108,11 +115,13 @@ export function buildServer(
         // Says "Connection: close", so that connections are given up by those who use them, between
         // two requests, instead of being cut when nobody can know whether the next one is on its way.
         if (draining.isDraining) response.shouldKeepAlive = false;
-        if (lacksHost(request) || !hits.answer(request, response)) handler(request, response);
+        if (hostProblem(request) !== undefined || !hits.answer(request, response))
+          handler(request, response);
       }),
   });
   log.watch(server);
   const { server: listener } = server;
+  listener.on('connect', (_request, socket) => refuseTunnel(socket, log));
   listener.on('drop', () => log.turnedAway(listener.maxConnections));
   answerProblems(server);
   return server;

@@ -11,6 +11,7 @@ import { Metrics } from '../../src/telemetry/metrics.ts';
 import { type LogLine, startApp, type TestApp } from '../support/app.ts';
 
 const OWL = '/user_avatar/demo/owl/48/2.png';
+const CHUNKED = 'Transfer-Encoding: chunked';
 const NASTY = '","level":60,"x":"\u001b[2J\u2028';
 
 let app: TestApp;
@@ -69,12 +70,6 @@ describe('a request that cannot be read', () => {
       `GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
       '431 Request Header Fields Too Large',
       'headers_too_large',
-    ],
-    [
-      'a body of extensions',
-      `GET ${OWL.replace('/48/', '/49/')} HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1;${'x'.repeat(20_000)}\r\n`,
-      '413 Payload Too Large',
-      'request_too_large',
     ],
     [
       'an address of 20 kB',
@@ -145,8 +140,115 @@ describe('a request that cannot be read', () => {
   });
 });
 
-describe('a request without a Host', () => {
-  const lines = (): LogLine[] => app.lines.filter(({ reason }) => reason === 'no Host');
+describe('a request with a body, which nobody reads', () => {
+  const cold = OWL.replace('/48/', '/49/');
+
+  it.each([
+    ['that is coded, at an address in memory', 200, `GET ${OWL}`, 'Transfer-Encoding: gzip', 'xx'],
+    ['that is damaged, while a picture is made', 200, `GET ${cold}`, CHUNKED, 'zz\r\n'],
+    ['of extensions', 200, `GET ${OWL}?x`, CHUNKED, `1;${'x'.repeat(20_000)}\r\n`],
+    [
+      'of extensions that nobody may send',
+      405,
+      `POST ${OWL}`,
+      CHUNKED,
+      `1;${'x'.repeat(20_000)}\r\n`,
+    ],
+    [
+      'and another request in it',
+      404,
+      'GET /nothing',
+      'Content-Length: 3',
+      'xxxGET / HTTP/1.1\r\n\r\n',
+    ],
+  ])('%s, has one answer, one line and one count', async (what, status, request, header, body) => {
+    expect((await app.server.inject(OWL)).statusCode).toBe(200);
+    await send(port, `GET ${OWL} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`);
+    const count = async (): Promise<number> => await app.metric('avatar_requests_total');
+    const [linesBefore, countBefore] = [app.lines.length, await count()];
+    const id = what.replaceAll(/\W+/g, '-');
+    // Lines of hits are written a little later: some are of the tests before.
+    const lines = (): LogLine[] =>
+      app.lines
+        .slice(linesBefore)
+        .filter((line) => line['id'] === id || line['outcome'] !== 'memory');
+    const head = `${request} HTTP/1.1\r\nHost: h\r\nX-Request-Id: ${id}\r\n${header}\r\n\r\n`;
+    const reply = read(await send(port, head + body));
+    expect(reply.statusLine).toMatch(`HTTP/1.1 ${status}`);
+    expect(reply.headers).toMatchObject({ connection: 'close' });
+    await expect.poll(lines).toMatchObject([{ id, status }]);
+    // Nothing comes after it.
+    expect((await app.server.inject('/nothing')).statusCode).toBe(404);
+    expect(lines()).toHaveLength(2);
+    expect(await count()).toBe(countBefore + 2);
+  });
+
+  it.each(['GET', 'POST'])('is not invited to send it: %s', async (method) => {
+    const head = `${method} ${OWL} HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n`;
+    const { statusLine, headers } = read(await send(port, head));
+    expect(statusLine).toBe(
+      method === 'GET' ? 'HTTP/1.1 200 OK' : 'HTTP/1.1 405 Method Not Allowed',
+    );
+    expect(headers).toMatchObject({ connection: 'close' });
+  });
+});
+
+describe('a request for a tunnel', () => {
+  it('is answered as other methods are, logged and counted, and the connection closed', async () => {
+    const count = async (): Promise<number> =>
+      await app.metric('avatar_requests_total', { outcome: 'method_not_allowed', status: '405' });
+    const lines = (): LogLine[] => app.lines.filter(({ reason }) => reason === 'CONNECT');
+    const before = await count();
+    const request = 'CONNECT db.example:5432 HTTP/1.1\r\nHost: db.example:5432\r\n\r\n';
+    const { statusLine, headers, body } = read(await send(port, `${request}to the database`));
+    expect(statusLine).toBe('HTTP/1.1 405 Method Not Allowed');
+    expect(headers).toMatchObject({
+      'content-type': 'application/problem+json',
+      allow: 'GET, HEAD, OPTIONS',
+      connection: 'close',
+    });
+    expect(JSON.parse(body)).toMatchObject({ status: 405, code: 'method_not_allowed' });
+    expect(lines()).toMatchObject([{ level: 30, outcome: 'method_not_allowed', status: 405 }]);
+    expect(await count()).toBe(before + 1);
+  });
+
+  it('is no matter of a connection that was reset', async () => {
+    const socket = connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    socket.write('CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n');
+    socket.resetAndDestroy();
+    expect((await app.server.inject('/nothing')).statusCode).toBe(404);
+  });
+});
+
+describe('a request without a Host that can be one', () => {
+  const lines = (): LogLine[] =>
+    app.lines.filter(({ reason }) => typeof reason === 'string' && reason.endsWith('Host'));
+
+  it.each(['h', 'H-1.example_x:8080', '[2001:db8::1]:80', '', 'h%C3%A4.example'])(
+    'is none with %j',
+    async (host) => {
+      const request = `GET ${OWL} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+      expect(read(await send(port, request)).statusLine).toBe('HTTP/1.1 200 OK');
+    },
+  );
+
+  it.each([
+    ['two that differ', '1.1', 'Host: h\r\nHost: other\r\n'],
+    ['twice the same', '1.0', 'host: h\r\nHOST: h\r\n'],
+    ['a path', '1.1', 'Host: a b/../%00\r\n'],
+    ['a user', '1.1', 'Host: user@h\r\n'],
+    ['a list', '1.0', 'Host: h, other\r\n'],
+  ])('is refused: %s', async (_what, version, host) => {
+    expect((await app.server.inject(OWL)).statusCode).toBe(200);
+    const before = lines().length;
+    const reply = await send(port, `GET ${OWL} HTTP/${version}\r\n${host}\r\n`);
+    const { statusLine, body } = read(reply);
+    expect(statusLine).toBe('HTTP/1.1 400 Bad Request');
+    expect(JSON.parse(body)).toMatchObject({ status: 400, code: 'request_malformed' });
+    await expect.poll(() => lines().length).toBe(before + 1);
+    expect(JSON.stringify(lines().at(-1))).not.toContain('other');
+  });
 
   it.each([
     ['an avatar', OWL],

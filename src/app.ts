@@ -129,6 +129,7 @@ export async function buildApp(config: Config, log: Log): Promise<App> {
   });
   await server.register(letterRoutes, { letters, grammars, headers, hits, basePath });
   const admin = await buildAdmin({
+    logger,
     registry: metrics.registry,
     gallery: {
       pipeline,

@@ -14,6 +14,7 @@ import { clientOf } from './client.ts';
 import { CACHE_STATUS, type PictureHeaders } from './headers.ts';
 import type { Outcome } from './outcome.ts';
 import { disconnectionOf } from './pictures.ts';
+import { problemDocument } from './problems.ts';
 
 export type GalleryOptions = {
   readonly pipeline: Pipeline;
@@ -58,9 +59,12 @@ export const galleryRoutes: FastifyPluginCallback<GalleryOptions> = (app, option
   app.addHook('onRequest', (request, reply, next) => {
     const detail = trespass(request);
     if (detail === undefined) next();
-    else void reply.code(403).type(PROBLEM).send({ status: 403, code: 'forbidden', detail });
+    else
+      void reply
+        .code(403)
+        .type(PROBLEM)
+        .send(problemDocument(403, detail, 'forbidden'));
   });
-  app.setErrorHandler((error, _request, reply) => sendReason(AvatarError.from(error), reply));
 
   for (const [path, [file, type]] of Object.entries(FILES)) {
     app.get(path, async (_request, reply) =>
@@ -172,10 +176,4 @@ async function send(
     case 'unchanged':
       throw new AvatarError('internal', { detail: 'no copy was held' });
   }
-}
-
-/** To operators, with what is otherwise for the log alone. */
-function sendReason(error: AvatarError, reply: FastifyReply): FastifyReply {
-  const { code, status, publicMessage, detail = publicMessage } = error;
-  return reply.code(status).type(PROBLEM).send({ status, code, detail });
 }

@@ -32,6 +32,7 @@ import { openStores, paceOf } from './stores.ts';
 import { Liveness } from './telemetry/liveness.ts';
 import type { Log } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
+import type { StoredFormat } from './telemetry/store-metrics.ts';
 import { OriginalsReadiness } from './telemetry/readiness.ts';
 import { storeLabel, StoreReports } from './telemetry/store-reports.ts';
 import type { Tracing } from './telemetry/tracing.ts';
@@ -205,7 +206,7 @@ async function openOriginals(
 }
 
 /** For a label: whoever uploads may put any bytes under any name. */
-function formatOf(bytes: Buffer): string {
+function formatOf(bytes: Buffer): StoredFormat {
   const identity = identify(bytes);
   return identity.kind === 'served' ? identity.format : 'other';
 }

@@ -5,7 +5,7 @@ import type { AccessLog } from './access-log.ts';
 import { type TrustedProxies, trustIn } from './client.ts';
 import type { HitPath } from './hits.ts';
 import { answerProblems, answerUnroutable, hostProblem, sendProblem } from './problems.ts';
-import { expectNoMore, isEnding, refuse, refuseTunnel } from './refusals.ts';
+import { expectNoMore, isEnding, refuse, refuseTunnel } from './parse-errors.ts';
 import { requestId } from './request-id.ts';
 
 /** Against slow and greedy clients. */

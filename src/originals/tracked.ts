@@ -1,13 +1,16 @@
 import type { Found } from '../avatar/ports.ts';
-import { AvatarError } from '../errors.ts';
+import { AvatarError, type FaultCode } from '../errors.ts';
 import type { Underway } from '../flow/underway.ts';
 import { IdleTimeout } from './idle-timeout.ts';
 import type { OriginalStore, StoreReadOptions } from './store.ts';
 
+/** How a read of a store ends: with the original or without, called off, or failed. */
+export type ReadResult = 'read' | 'unchanged' | 'missing' | 'abandoned' | FaultCode;
+
 /** What an operator hears of stores. */
 export type StoreEvents = {
-  /** A read of a store has ended: `read`, `unchanged`, `missing`, `abandoned`, or the code of a fault. */
-  onRead(store: OriginalStore, result: string): void;
+  /** A read of a store has ended. */
+  onRead(store: OriginalStore, result: ReadResult): void;
   /**
    * A store is passed over for another one.
    * @param fault the store's failure; undefined for a store that is known to be in trouble
@@ -137,7 +140,7 @@ export class TrackedStore {
     });
   }
 
-  #succeed(result: string): void {
+  #succeed(result: ReadResult): void {
     this.#events.onRead(this.store, result);
     const wasInTrouble = this.isInTrouble;
     this.#failures = 0;
@@ -164,7 +167,7 @@ export class TrackedStore {
   }
 }
 
-function resultOf(found: Found): string {
+function resultOf(found: Found): ReadResult {
   if (found === undefined) return 'missing';
   return found === 'unchanged' ? 'unchanged' : 'read';
 }

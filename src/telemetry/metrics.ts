@@ -35,7 +35,9 @@ type Limits = {
 };
 
 /** Work that several may share. */
-type CoalescedWork = 'variant' | 'letter' | 'original';
+const COALESCED_WORK = ['variant', 'letter', 'original'] as const;
+
+const LOOK_UP_RESULTS: readonly LookUpResult[] = ['found', 'moved', 'missing', 'failed'];
 
 export class Metrics implements WorkObserver {
   readonly registry = new Registry();
@@ -139,7 +141,7 @@ export class Metrics implements WorkObserver {
     this.#cacheMisses.inc();
   }
 
-  joined(work: CoalescedWork): void {
+  joined(work: (typeof COALESCED_WORK)[number]): void {
     this.#coalesced.inc({ work });
   }
 
@@ -200,7 +202,7 @@ export class Metrics implements WorkObserver {
 
   #startAtZero(): void {
     for (const stage of STAGES) this.#stageSeconds.zero({ stage });
-    for (const work of ['variant', 'letter', 'original']) this.#coalesced.inc({ work }, 0);
-    for (const result of ['found', 'moved', 'missing', 'failed']) this.#lookUps.inc({ result }, 0);
+    for (const work of COALESCED_WORK) this.#coalesced.inc({ work }, 0);
+    for (const result of LOOK_UP_RESULTS) this.#lookUps.inc({ result }, 0);
   }
 }

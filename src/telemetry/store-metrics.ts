@@ -1,21 +1,42 @@
 /** What operators are told of the stores: of originals, and of the variants that instances share. */
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { FAULTS } from '../errors.ts';
+import { FAULT_CODES } from '../errors.ts';
+import type { ReadResult } from '../originals/tracked.ts';
+import type { SharedResult, SharedWriteResult } from '../variants/shared.ts';
+import type { OriginalFormat } from '../vocabulary/formats.ts';
 import { readGauge } from './instruments.ts';
 
 /** What a store may say, or be. */
-const READ_RESULTS = [
+const READ_RESULTS: readonly ReadResult[] = [
   'read',
   'unchanged',
   'missing',
   'abandoned',
   'original_too_large',
   'internal',
-  ...Object.keys(FAULTS).filter((code) => code.startsWith('originals_')),
+  ...FAULT_CODES.filter((code) => code.startsWith('originals_')),
 ];
 
-const SHARED_RESULTS = ['hit', 'unverified', 'stale', 'miss', 'unusable', 'failed', 'skipped'];
-const SHARED_WRITE_RESULTS = ['stored', 'conflict', 'failed', 'dropped'];
+const SHARED_RESULTS: readonly SharedResult[] = [
+  'hit',
+  'unverified',
+  'stale',
+  'miss',
+  'unusable',
+  'failed',
+  'skipped',
+];
+const SHARED_WRITE_RESULTS: readonly SharedWriteResult[] = [
+  'stored',
+  'conflict',
+  'failed',
+  'dropped',
+];
+
+/** Of an original, as its bytes tell. */
+export type StoredFormat = OriginalFormat | 'other';
+
+const STORED_FORMATS: readonly StoredFormat[] = ['jpeg', 'png', 'webp', 'gif', 'avif', 'other'];
 
 export class StoreMetrics {
   readonly #reads: Counter<'store' | 'result'>;
@@ -78,9 +99,7 @@ export class StoreMetrics {
     });
     for (const result of SHARED_RESULTS) this.#sharedVariants.inc({ result }, 0);
     for (const result of SHARED_WRITE_RESULTS) this.#sharedWrites.inc({ result }, 0);
-    for (const format of ['jpeg', 'png', 'webp', 'gif', 'avif', 'other']) {
-      this.#readBytes.inc({ format }, 0);
-    }
+    for (const format of STORED_FORMATS) this.#readBytes.inc({ format }, 0);
   }
 
   /** A store there is, of which nothing has been heard yet. */
@@ -91,7 +110,7 @@ export class StoreMetrics {
     for (const result of READ_RESULTS) this.#reads.inc({ store, result }, 0);
   }
 
-  read(store: string, result: string): void {
+  read(store: string, result: ReadResult): void {
     this.#reads.inc({ store, result });
   }
 
@@ -107,16 +126,16 @@ export class StoreMetrics {
     this.#hedges.inc({ store, first });
   }
 
-  sharedVariant(result: string): void {
+  sharedVariant(result: SharedResult): void {
     this.#sharedVariants.inc({ result });
   }
 
-  sharedWrite(result: string): void {
+  sharedWrite(result: SharedWriteResult): void {
     this.#sharedWrites.inc({ result });
   }
 
   /** @param format as the bytes themselves tell it */
-  readOriginal(format: string, bytes: number): void {
+  readOriginal(format: StoredFormat, bytes: number): void {
     this.#readBytes.inc({ format }, bytes);
   }
 

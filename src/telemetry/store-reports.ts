@@ -1,6 +1,7 @@
 /** What operators hear of the stores of originals. */
 import type { Logger } from 'pino';
 import type { AvatarError } from '../errors.ts';
+import type { ReadResult } from '../originals/tracked.ts';
 import type { StoreMetrics } from './store-metrics.ts';
 
 type Store = { readonly name: string };
@@ -23,7 +24,7 @@ export class StoreReports {
     for (const label of this.#labels.values()) metrics.expectStore(label);
   }
 
-  onRead(store: Store, result: string): void {
+  onRead(store: Store, result: ReadResult): void {
     this.#metrics.read(this.#labelOf(store), result);
   }
 

@@ -11,10 +11,10 @@ import type { VariantStore } from './store.ts';
  * How a look-up ended: `hit`, `unverified` and `stale` as the pipeline says; nothing there; something of no
  * use there; the store failed; the store was not asked, because it rests or because too many ask.
  */
-type SharedResult = SharedUse | 'miss' | 'unusable' | 'failed' | 'skipped';
+export type SharedResult = SharedUse | 'miss' | 'unusable' | 'failed' | 'skipped';
 
 /** How a write ended: `conflict` when another instance was first, `dropped` when too many waited. */
-type SharedWriteResult = 'stored' | 'conflict' | 'failed' | 'dropped';
+export type SharedWriteResult = 'stored' | 'conflict' | 'failed' | 'dropped';
 
 type SharedStoreSettings = {
   /** How many reads run at once. */

@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { AccessLog } from '../../src/http/access-log.ts';
-import { refuse } from '../../src/http/refusals.ts';
+import { refuse } from '../../src/http/parse-errors.ts';
 import { LIMITS, openListener } from '../../src/http/server.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
 import { type LogLine, startApp, type TestApp } from '../support/app.ts';

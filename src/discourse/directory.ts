@@ -131,9 +131,15 @@ export class Directory {
     limitMs?: number,
   ): Promise<readonly Row[]> {
     this.#refuseInOutage();
-    const rows = await this.#connections.query(statement, values, limitMs);
-    this.#outage = undefined;
-    return rows;
+    try {
+      const rows = await this.#connections.query(statement, values, limitMs);
+      this.#outage = undefined;
+      return rows;
+    } catch (error) {
+      // A refusal is an answer too, and what is asked instead must not wait for the next cooldown's end.
+      if (!isOutage(error)) this.#outage = undefined;
+      throw error;
+    }
   }
 
   /** Lets one question through at the end of each cooldown, to see whether the outage is over. */
@@ -150,8 +156,11 @@ export class Directory {
     const now = performance.now();
     const fault = directoryFault(this.#site, error);
     if (isOutage(error)) {
-      if (this.#outage !== undefined && now < this.#outage.until) return fault;
-      this.#outage = { fault, until: now + this.#cooldownMs };
+      const { until } = this.#outage ?? {};
+      const isKnown = until !== undefined && now < until;
+      // Whoever is refused is told what is wrong now: a server that comes up again may refuse the role.
+      this.#outage = { fault, until: isKnown ? until : now + this.#cooldownMs };
+      if (isKnown) return fault;
     }
     this.#onFault(fault);
     return fault;

@@ -1,5 +1,4 @@
 /** A forum moves from Tokyo to Seoul: another bucket in another region, and nobody loses a face. */
-import { readFile } from 'node:fs/promises';
 import {
   CopyObjectCommand,
   DeleteBucketCommand,
@@ -62,7 +61,7 @@ const forum = useForum(ROWS + ON_DISK + OF_FORMS);
 
 describe('a forum whose bucket moves', () => {
   it('shows every avatar from the new one, with the database as it was', async () => {
-    const { s3, postgres, start } = forum();
+    const { s3, start } = forum();
     const owner = new S3Client({
       endpoint: inject('s3').endpoint,
       region: 'us-east-1',
@@ -70,13 +69,9 @@ describe('a forum whose bucket moves', () => {
     });
     const tokyo = await s3.createBucket('forum-tokyo');
     for (const id of IDS) await s3.put(tokyo, KEYS[id] ?? '', await pictureOf(id, 288));
-    const grants = new URL('../../deploy/discourse/grants.sql', import.meta.url);
-    await postgres.run(await readFile(grants, 'utf8'), 'forum');
     const dump = await dumpTables();
-    // Nothing of the database can be changed by this role.
-    const database = { AVATAR_DISCOURSE_URL: postgres.url('forum', 'avatar_proxy') };
 
-    const before = await start({ ...database, AVATAR_ORIGINALS: storeOf(s3, tokyo) });
+    const before = await start({ AVATAR_ORIGINALS: storeOf(s3, tokyo) });
     const shown = await askForAll(before);
     expect(shown.map(({ statusCode }) => statusCode)).toEqual(IDS.map(() => 200));
 
@@ -84,7 +79,7 @@ describe('a forum whose bucket moves', () => {
     const seoul = await s3.createBucket('forum-seoul');
     await copy(owner, { from: tokyo, to: seoul, keys: (await keysIn(owner, tokyo)).slice(2) });
     const both = `${storeOf(s3, seoul)} ${storeOf(s3, tokyo)}`;
-    const during = await askForAll(await start({ ...database, AVATAR_ORIGINALS: both }));
+    const during = await askForAll(await start({ AVATAR_ORIGINALS: both }));
     expect(during.map(({ headers }) => headers['etag'])).toEqual(
       shown.map(({ headers }) => headers['etag']),
     );
@@ -96,13 +91,13 @@ describe('a forum whose bucket moves', () => {
 
     // Who has not been told of the move is not given a blank picture to cache, but an error, and the
     // log says what to do.
-    const untold = await start({ ...database, AVATAR_ORIGINALS: storeOf(s3, tokyo) });
+    const untold = await start({ AVATAR_ORIGINALS: storeOf(s3, tokyo) });
     for (const reply of await askForAll(untold)) {
       expect(await see(reply)).toMatchObject({ status: 502, cacheControl: 'no-store' });
     }
     expect(untold.lines.at(-1)?.['reason']).toContain('AVATAR_ORIGINALS');
 
-    const after = await start({ ...database, AVATAR_ORIGINALS: storeOf(s3, seoul) });
+    const after = await start({ AVATAR_ORIGINALS: storeOf(s3, seoul) });
     const reads = s3.requests();
     const moved = await askForAll(after);
     for (const [index, id] of IDS.entries()) {

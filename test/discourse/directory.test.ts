@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { Client, Pool } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { AvatarError } from '../../src/errors.ts';
@@ -9,6 +8,7 @@ import {
   ASSOCIATED_AVATARS,
   CROWD,
   discourseSchema,
+  GRANTS,
   insertUpload,
   PEOPLE,
   storedUrl,
@@ -17,17 +17,14 @@ import { startStrictPooler } from '../support/pooler.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 
 let server: PostgresServer;
-let grants: string;
 const open: Directory[] = [];
 
 beforeAll(async () => {
   server = await startPostgres();
-  const file = new URL('../../deploy/discourse/grants.sql', import.meta.url);
-  grants = await readFile(file, 'utf8');
-  await server.createDatabase('forum', discourseSchema() + PEOPLE + CROWD + grants + grants);
+  await server.createDatabase('forum', discourseSchema() + PEOPLE + CROWD + GRANTS + GRANTS);
   await server.createDatabase(
     'older',
-    discourseSchema({ associatedAvatars: false }) + PEOPLE + grants,
+    discourseSchema({ associatedAvatars: false }) + PEOPLE + GRANTS,
   );
   // Discourse's timestamps are UTC, whatever zone a database is set to.
   await server.run("ALTER DATABASE forum SET timezone = 'Asia/Tokyo'");
@@ -152,7 +149,7 @@ describe('a look-up', () => {
   });
 
   it('does without the pictures of log-in providers where it may not read whose they are', async () => {
-    await server.createDatabase('half', `${discourseSchema()}${PEOPLE}${grants}`);
+    await server.createDatabase('half', discourseSchema() + PEOPLE + GRANTS);
     await server.run(
       'REVOKE SELECT (user_id) ON user_associated_accounts FROM avatar_proxy',
       'half',

@@ -7,7 +7,7 @@ import sharp from 'sharp';
 import { NOBODY } from '../../src/avatar/stand-in.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import type { Rgb } from '../support/cards.ts';
-import { discourseSchema, PEOPLE, storedKey } from '../support/discourse-database.ts';
+import { discourseSchema, GRANTS, PEOPLE, storedKey } from '../support/discourse-database.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { connectS3, type TestS3 } from '../support/s3-server.ts';
 
@@ -26,7 +26,7 @@ type Forum = {
 };
 
 /**
- * The database `forum` with `PEOPLE`, and their uploads in a bucket.
+ * The database `forum` with `PEOPLE`, asked as the role of `grants.sql`, and their uploads in a bucket.
  *
  * @param sql run in the database after that
  * @param uploads further ones to be put into the bucket, by id
@@ -37,7 +37,7 @@ export function useForum(sql = '', uploads: readonly number[] = []): () => Forum
 
   beforeAll(async () => {
     const [postgres, s3] = await Promise.all([startPostgres(), connectS3(inject('s3'))]);
-    const database = await postgres.createDatabase('forum', discourseSchema() + PEOPLE + sql);
+    await postgres.createDatabase('forum', discourseSchema() + PEOPLE + sql + GRANTS);
     const bucket = await s3.createBucket('forum');
     for (const id of [10, 11, 12, 20, 30, 40, 9999, ...uploads]) {
       await s3.put(bucket, storedKey(id), await pictureOf(id));
@@ -46,7 +46,7 @@ export function useForum(sql = '', uploads: readonly number[] = []): () => Forum
     process.env['AWS_SECRET_ACCESS_KEY'] = s3.secretAccessKey;
     const standard = {
       AVATAR_LOCATOR: 'discourse',
-      AVATAR_DISCOURSE_URL: database,
+      AVATAR_DISCOURSE_URL: postgres.url('forum', 'avatar_proxy'),
       AVATAR_ORIGINALS: storeOf(s3, bucket),
       AVATAR_CDN_URL: CDN,
     };

@@ -8,7 +8,7 @@ import {
 } from '../../src/discourse/locator.ts';
 import { singleSite } from '../../src/discourse/sites.ts';
 import { DEFAULT_SIZES } from '../../src/discourse/sizes.ts';
-import { discourseSchema, PEOPLE } from '../support/discourse-database.ts';
+import { discourseSchema, GRANTS, PEOPLE } from '../support/discourse-database.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 
 let server: PostgresServer;
@@ -16,7 +16,7 @@ const open: DiscourseLocator[] = [];
 
 beforeAll(async () => {
   server = await startPostgres();
-  await server.createDatabase('forum', discourseSchema() + PEOPLE);
+  await server.createDatabase('forum', discourseSchema() + PEOPLE + GRANTS);
 }, 30_000);
 
 afterEach(async () => {
@@ -30,7 +30,8 @@ afterAll(async () => {
 function openLocator(options: Partial<DiscourseLocatorOptions> = {}) {
   const faults: AvatarError[] = [];
   const locator = createDiscourseLocator({
-    sites: singleSite(server.url('forum')),
+    // The role with the least rights: what it is refused must not be taken for an outage.
+    sites: singleSite(server.url('forum', 'avatar_proxy')),
     positiveMs: 300_000,
     negativeMs: 30_000,
     connectTimeoutMs: 300,
@@ -45,6 +46,12 @@ function openLocator(options: Partial<DiscourseLocatorOptions> = {}) {
 
 function locate(locator: DiscourseLocator, user: string, id: string) {
   return locator.locate({ host: 'default', user, id }, new AbortController().signal);
+}
+
+/** As for each request, which needs to know whether its size is one. */
+async function asRequest(locator: DiscourseLocator, user: string, id: string) {
+  await locator.sizesOf('default');
+  return await locate(locator, user, id);
 }
 
 /** Asks until there is an answer, as clients told to come back do. */
@@ -126,6 +133,45 @@ describe('a database that is killed', () => {
     }
     expect(await healed(locator, 'zed', '10')).toStrictEqual({ kind: 'missing' });
     expect(await locator.sizesOf('default')).toStrictEqual(DEFAULT_SIZES);
+  });
+
+  it.each([
+    ['when an instance starts', 300_000],
+    ['while an instance runs', 1],
+  ])(
+    'is found to be back though the sizes are always asked for first: %s',
+    async (_, positiveMs) => {
+      const { locator } = openLocator({ positiveMs, cooldownMs: 200 });
+      if (positiveMs === 1) await locator.sizesOf('default');
+      await server.kill();
+      try {
+        await expect(asRequest(locator, 'zed', '10')).rejects.toMatchObject(UNAVAILABLE);
+      } finally {
+        await server.restart();
+      }
+      await expect
+        .poll(() => asRequest(locator, 'zed', '10'), { timeout: 5000 })
+        .toStrictEqual({ kind: 'missing' });
+    },
+  );
+
+  it('has what is wrong with it now told, and not what was at first', async () => {
+    const { locator } = openLocator({ cooldownMs: 500 });
+    await server.kill();
+    try {
+      await expect(locate(locator, 'zed', '10')).rejects.toThrow('ECONNREFUSED');
+    } finally {
+      await server.restart();
+    }
+    await server.run('ALTER ROLE avatar_proxy NOLOGIN');
+    try {
+      await expect
+        .poll(() => locate(locator, 'zed', '10').catch(String), { timeout: 5000 })
+        .toContain('SQLSTATE 28000');
+      await expect(locate(locator, 'zed', '10')).rejects.toThrow('SQLSTATE 28000');
+    } finally {
+      await server.run('ALTER ROLE avatar_proxy LOGIN');
+    }
   });
 
   it('leaves the sizes that were known', async () => {

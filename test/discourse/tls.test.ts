@@ -1,12 +1,12 @@
 /** A database that takes only encrypted connections, with a certificate of its owner's CA, as RDS has. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import { Directory } from '../../src/discourse/directory.ts';
-import { discourseSchema, PEOPLE } from '../support/discourse-database.ts';
+import { discourseSchema, GRANTS, PEOPLE } from '../support/discourse-database.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 
 const execute = promisify(execFile);
@@ -26,9 +26,7 @@ beforeAll(async () => {
       '-addext basicConstraints=critical,CA:FALSE -keyout server.key -out server.pem',
   );
   server = await startPostgres();
-  const grants = new URL('../../deploy/discourse/grants.sql', import.meta.url);
-  const sql = discourseSchema() + PEOPLE + (await readFile(grants, 'utf8'));
-  await server.createDatabase('forum', sql);
+  await server.createDatabase('forum', discourseSchema() + PEOPLE + GRANTS);
   for (const setting of [
     'ssl = on',
     `ssl_cert_file = '${folder}/server.pem'`,

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { parseSites } from '../../src/config/sites.ts';
 import { singleSite } from '../../src/discourse/sites.ts';
@@ -6,6 +5,7 @@ import { createDiscourseWalk, type DiscourseWalkOptions } from '../../src/discou
 import type { Step } from '../../src/locator/walk.ts';
 import {
   discourseSchema,
+  GRANTS,
   insertUpload,
   insertUser,
   storedKey,
@@ -26,8 +26,6 @@ const PEOPLE = [
   insertUser(6, 'also.Bob', 10),
 ].join('');
 
-const GRANTS = new URL('../../deploy/discourse/grants.sql', import.meta.url);
-
 /** Each question about users takes longer than requests give it. */
 const SLOW = `
 ALTER TABLE users RENAME TO people;
@@ -40,8 +38,7 @@ let database: string;
 
 beforeAll(async () => {
   postgres = await startPostgres();
-  await postgres.createDatabase('forum', discourseSchema() + PEOPLE);
-  await postgres.run(readFileSync(GRANTS, 'utf8'), 'forum');
+  await postgres.createDatabase('forum', discourseSchema() + PEOPLE + GRANTS);
   // What the walk reads must be within the grants.
   database = postgres.url('forum', 'avatar_proxy');
 }, 60_000);
@@ -123,7 +120,7 @@ describe('the walk over a Discourse database', () => {
 
   it('has its own time for a query, behind a pooler too, where the role has less', async () => {
     await postgres.createDatabase('slow', discourseSchema() + PEOPLE + SLOW);
-    await postgres.run(readFileSync(GRANTS, 'utf8'), 'slow');
+    await postgres.run(GRANTS, 'slow');
     await postgres.run("ALTER ROLE avatar_proxy IN DATABASE slow SET statement_timeout = '150ms'");
     const pooler = await startStrictPooler(postgres.port, {
       name: 'statement_timeout',

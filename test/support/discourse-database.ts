@@ -1,4 +1,11 @@
 /** What of Discourse's database matters to avatars: its tables, indexes and a few people. */
+import { readFileSync } from 'node:fs';
+
+/** The role `avatar_proxy`, as operators are told to make it: run in a database with the schema. */
+export const GRANTS = readFileSync(
+  new URL('../../deploy/discourse/grants.sql', import.meta.url),
+  'utf8',
+);
 
 type SchemaOptions = {
   /** With `user_associated_accounts.avatar_upload_id`, which Discourse has since 2026. */

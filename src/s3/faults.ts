@@ -7,8 +7,10 @@
  * got, session token included, and a log would show it.
  */
 import { AvatarError, type FaultCode } from '../errors.ts';
+import { cureOfCredentials } from './credential-cures.ts';
 import type { S3Place } from './place.ts';
 import { type Facts, factsOf, isOfAcceleration, isOfAnotherRegion } from './thrown.ts';
+import { cureOfTls } from './tls-cures.ts';
 
 type Place = Pick<S3Place, 'bucket' | 'variable'>;
 
@@ -32,24 +34,6 @@ export function explainS3Failure(
 // Keys no object can have are missing too: longer than 1024 bytes (AWS, then Ceph).
 const MISSING = new Set(['NoSuchKey', 'KeyTooLongError', 'InvalidObjectName']);
 
-const EXPIRED = 'the session has expired: renew AWS_SESSION_TOKEN and the keys it came with';
-
-const CREDENTIAL_CURES: ReadonlyMap<string, string> = new Map([
-  ['SignatureDoesNotMatch', 'AWS_SECRET_ACCESS_KEY does not belong to AWS_ACCESS_KEY_ID'],
-  ['InvalidAccessKeyId', 'the server does not know AWS_ACCESS_KEY_ID'],
-  ['ExpiredToken', EXPIRED],
-  ['ExpiredTokenException', EXPIRED],
-  ['TokenRefreshRequired', EXPIRED],
-  ['InvalidToken', 'AWS_SESSION_TOKEN is not valid, or of other keys than AWS_ACCESS_KEY_ID'],
-  ['RequestTimeTooSkewed', 'the clock of this machine is wrong: synchronise it'],
-  ['RequestExpired', 'the clock of this machine is wrong: synchronise it'],
-  [
-    'CredentialsProviderError',
-    'no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the task or the instance a role',
-  ],
-  ['TokenProviderError', 'the single sign-on session has ended: log in again'],
-]);
-
 const THROTTLED = new Set([
   'SlowDown',
   'ServiceUnavailable',
@@ -71,11 +55,7 @@ const NEEDED: Readonly<Record<Place['variable'], string>> = {
 const RETRY_AFTER_SECONDS = 1;
 
 function explainCredentials(facts: Facts, { bucket }: Place): AvatarError | undefined {
-  const cure =
-    CREDENTIAL_CURES.get(facts.name) ??
-    (facts.isOfCredentialService
-      ? `credentials were refused, not the bucket (${facts.message}): check AWS_ROLE_ARN and the trust policy of that role`
-      : undefined);
+  const cure = cureOfCredentials(facts);
   if (cure === undefined) return undefined;
   return fault('originals_credentials', `bucket ${bucket}: ${cure}`, facts);
 }
@@ -142,7 +122,8 @@ function explainNetwork(
   }
   // The SDK calls a connection that was reset a TimeoutError as well: first what the system says.
   if (systemCode !== undefined && systemCode !== 'ETIMEDOUT') {
-    const detail = `bucket ${bucket} cannot be reached (${message}): check the network, its DNS and endpoint= in ${variable}`;
+    const cure = cureOfTls(facts) ?? `check the network, its DNS and endpoint= in ${variable}`;
+    const detail = `bucket ${bucket} cannot be reached (${message}): ${cure}`;
     return fault('originals_unavailable', detail, facts, cause);
   }
   if (systemCode === 'ETIMEDOUT' || name === 'TimeoutError' || name === 'AbortError') {

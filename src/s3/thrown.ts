@@ -10,6 +10,8 @@ export type Facts = {
   readonly message: string;
   /** Node's: ECONNREFUSED, … */
   readonly systemCode: string | undefined;
+  /** What the system was asked for: connect, open, … */
+  readonly systemCall: string | undefined;
   /** Where the bucket is, when the server says so. */
   readonly region: string | undefined;
   readonly requestId: string | undefined;
@@ -23,8 +25,10 @@ export function factsOf(thrown: unknown): Facts {
   return {
     status: number(member(metadata, 'httpStatusCode')),
     name: text(member(thrown, 'name')) ?? '',
-    message: thrown instanceof Error ? thrown.message : String(thrown),
+    // OpenSSL's have a line break at their end.
+    message: (thrown instanceof Error ? thrown.message : String(thrown)).trim(),
     systemCode: text(member(thrown, 'code')),
+    systemCall: text(member(thrown, 'syscall')),
     region: text(member(headers, 'x-amz-bucket-region')) ?? text(member(thrown, 'Region')),
     requestId: text(member(metadata, 'requestId')),
     isOfCredentialService:

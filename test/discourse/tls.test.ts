@@ -1,37 +1,20 @@
 /** A database that takes only encrypted connections, with a certificate of its owner's CA, as RDS has. */
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import { Directory } from '../../src/discourse/directory.ts';
+import { type Authority, createAuthority } from '../support/certificates.ts';
 import { discourseSchema, GRANTS, PEOPLE } from '../support/discourse-database.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 
-const execute = promisify(execFile);
-
-let folder: string;
+let authority: Authority;
 let server: PostgresServer;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'avatar-tls-'));
-  const certify = async (options: string): Promise<void> => {
-    const command = `req -x509 -newkey rsa:2048 -nodes -days 2 ${options}`;
-    await execute('openssl', command.split(' '), { cwd: folder });
-  };
-  await certify('-subj /CN=CA -keyout ca.key -out ca.pem');
-  await certify(
-    '-CA ca.pem -CAkey ca.key -subj /CN=localhost -addext subjectAltName=DNS:localhost ' +
-      '-addext basicConstraints=critical,CA:FALSE -keyout server.key -out server.pem',
-  );
+  authority = await createAuthority();
+  const { cert, key } = await authority.certify('localhost');
   server = await startPostgres();
   await server.createDatabase('forum', discourseSchema() + PEOPLE + GRANTS);
-  for (const setting of [
-    'ssl = on',
-    `ssl_cert_file = '${folder}/server.pem'`,
-    `ssl_key_file = '${folder}/server.key'`,
-  ]) {
+  for (const setting of ['ssl = on', `ssl_cert_file = '${cert}'`, `ssl_key_file = '${key}'`]) {
     await server.run(`ALTER SYSTEM SET ${setting}`);
   }
   const [shown] = await server.run('SHOW hba_file');
@@ -45,7 +28,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await server.stop();
-  await rm(folder, { recursive: true, force: true });
+  await authority.remove();
 });
 
 function open(parameters: string): Directory {
@@ -56,7 +39,7 @@ function open(parameters: string): Directory {
 }
 
 it('is read with sslmode=verify-full and the file of its CA', async () => {
-  const directory = open(`?sslmode=verify-full&sslrootcert=${folder}/ca.pem`);
+  const directory = open(`?sslmode=verify-full&sslrootcert=${authority.ca}`);
   expect(await directory.lookUp('bob', 10)).toMatchObject({ currentUpload: 10 });
 });
 

@@ -206,6 +206,14 @@ describe('a fault of S3', () => {
     });
   });
 
+  it('an endpoint whose connections a firewall forbids, is not taken for a file', () => {
+    const thrown = Object.assign(new Error('connect EACCES 192.0.2.1:443'), {
+      code: 'EACCES',
+      syscall: 'connect',
+    });
+    expect(explainS3Failure(thrown, PLACE)).toMatchObject({ code: 'originals_unavailable' });
+  });
+
   it('settings that contradict each other, are explained', async () => {
     const store = fixture().open({ accelerate: true });
 
@@ -229,7 +237,6 @@ describe('a fault of S3', () => {
   });
 
   it.each([
-    [{ name: 'CredentialsProviderError' }, 'originals_credentials'],
     [{ name: 'TokenProviderError' }, 'originals_credentials'],
     [{ message: 'Region is missing' }, 'originals_wrong_region'],
     [{ code: 'ETIMEDOUT' }, 'originals_timeout'],

@@ -85,8 +85,8 @@ export class CoalescedOriginals implements Originals {
   }
 
   /** Resolves while at least one store can be reached: what is there is served. */
-  async probe(signal: AbortSignal): Promise<void> {
-    await this.#stores.probe(signal);
+  async probe(withinMs: number): Promise<void> {
+    await this.#stores.probe(withinMs);
   }
 
   close(): void {

@@ -41,10 +41,13 @@ export class OrderedStores {
     return await round.read(keys, options);
   }
 
-  /** Resolves while at least one store can be reached: what is there is served. */
-  async probe(signal: AbortSignal): Promise<void> {
+  /**
+   * Resolves while at least one store can be reached within that time: what is there is served.
+   * @throws AvatarError what is wrong with the first one
+   */
+  async probe(withinMs: number): Promise<void> {
     try {
-      await Promise.any(this.#stores.map(({ store }) => store.probe(signal)));
+      await Promise.any(this.#stores.map((store) => store.probe(withinMs)));
     } catch (error) {
       throw error instanceof AggregateError ? error.errors[0] : error;
     }

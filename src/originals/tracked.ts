@@ -92,6 +92,16 @@ export class TrackedStore {
       });
   }
 
+  /** @throws AvatarError as `OriginalStore.probe` does, `originals_timeout` when that time is over */
+  async probe(withinMs: number): Promise<void> {
+    const signal = AbortSignal.timeout(withinMs);
+    try {
+      await this.store.probe(signal);
+    } catch (thrown) {
+      throw signal.aborted ? this.#silence(withinMs) : thrown;
+    }
+  }
+
   close(): void {
     this.#closing.abort();
     this.store.close();
@@ -136,7 +146,7 @@ export class TrackedStore {
 
   #silence(ms: number): AvatarError {
     return new AvatarError('originals_timeout', {
-      detail: `${this.store.name}: no answer within ${Math.round(ms)} ms: check the network, and how the store is`,
+      detail: `${this.store.name}: no answer within ${Math.round(ms)} ms: check the network (firewall, security group), its address, and how the store is`,
     });
   }
 

@@ -4,10 +4,10 @@ import { AvatarError } from '../errors.ts';
 const PROBE_EVERY_MS = 5000;
 /** After one that failed, so that recovery is soon seen. */
 const PROBE_AGAIN_MS = 1000;
-const PROBE_TIMEOUT_MS = 3000;
+const PROBE_WITHIN_MS = 3000;
 
 /** What is probed: the originals. */
-type Probed = { probe(signal: AbortSignal): Promise<void> };
+type Probed = { probe(withinMs: number): Promise<void> };
 
 /**
  * Whether new requests should come here. Where there are others to send them to: not while draining, nor
@@ -38,19 +38,14 @@ export class OriginalsReadiness {
     const now = performance.now();
     if (this.#probe === undefined || now > this.#probeAgainAt) {
       this.#probeAgainAt = now + PROBE_EVERY_MS;
-      this.#probe = this.#originals.probe(AbortSignal.timeout(PROBE_TIMEOUT_MS));
+      this.#probe = this.#originals.probe(PROBE_WITHIN_MS);
       // Those who ask hear of it; with none waiting at the moment nobody needs to.
       this.#probe.catch(() => {
         this.#probeAgainAt = performance.now() + PROBE_AGAIN_MS;
       });
     }
-    try {
-      await this.#probe;
-      this.#wasReady = true;
-    } catch (error) {
-      if (error instanceof AvatarError) throw error;
-      throw new AvatarError('originals_unavailable', { detail: 'the probe failed', cause: error });
-    }
+    await this.#probe;
+    this.#wasReady = true;
   }
 
   /**

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { rename, rm } from 'node:fs/promises';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { createServer, type Socket } from 'node:net';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createFolder, startApp } from '../support/app.ts';
 import { card } from '../support/cards.ts';
 
@@ -32,6 +34,32 @@ describe('health', () => {
     await rename(`${folder.directory}-gone`, folder.directory);
     await folder.remove();
   });
+
+  it('is not ready while a store takes connections and says nothing, and its log says which', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const sockets = new Set<Socket>();
+    silent.on('connection', (socket) => sockets.add(socket));
+    const address = silent.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'key');
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
+    const app = await startApp({
+      AVATAR_ORIGINALS: `s3://faces?region=us-east-1&endpoint=http://127.0.0.1:${port}`,
+    });
+    for (const path of ['/readyz', '/servez']) {
+      const reply = await app.server.inject(path);
+      expect(reply.json(), path).toMatchObject({ status: 504, code: 'originals_timeout' });
+      expect(reply.body).not.toContain('faces');
+      expect(app.lines.at(-1)?.['reason'], path).toMatch(
+        /^s3:\/\/faces: no answer within 3000 ms: check the network \(firewall/,
+      );
+    }
+    vi.unstubAllEnvs();
+    await app.close();
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  }, 20_000);
 
   it(
     'serves on when originals go away, having reached them once, until it drains',

@@ -65,7 +65,7 @@ describe('a store that never answers and heeds no signal', () => {
     const originals = new CoalescedOriginals([store], settings);
     const server = Fastify();
     await server.register(healthRoutes, {
-      readiness: new OriginalsReadiness(store),
+      readiness: new OriginalsReadiness(originals),
       liveness: new Liveness({ read: originals }, 100),
     });
     const alive = async (): Promise<number> => (await server.inject('/healthz')).statusCode;

@@ -20,18 +20,52 @@ const REMEDIES: Readonly<Record<string, string>> = {
   '42P01': 'a table is missing: not a Discourse database, or another search_path',
 };
 
+/** The same, of what has no such name, or one that says too little. */
+const REMEDIES_BY_MESSAGE: ReadonlyArray<readonly [message: RegExp, remedy: string]> = [
+  [
+    // There may be an entry of pg_hba.conf for TLS, or none at all; before PostgreSQL 14 it says "SSL off".
+    /no pg_hba\.conf entry.*(?:no encryption|SSL off)/,
+    `it does not let us in without TLS: where it wants that, as RDS does, end its address with ${VERIFY}, with its CA in the file; else pg_hba.conf lacks an entry`,
+  ],
+  [
+    /client password must be/,
+    String.raw`it asks for a password, and its address has none: give the role one (psql -c '\password avatar_proxy'), and write it as in postgres://avatar_proxy:PASSWORD@HOST/DATABASE`,
+  ],
+  [
+    /does not support SSL/,
+    'it takes no encrypted connections: take sslmode= and sslrootcert= out of its address, or set ssl = on there',
+  ],
+  [
+    /^E[A-Z]+: .*, (?:open|read)/,
+    'the file that sslrootcert= names cannot be read: mount it, let the user of this process read it, or correct its address',
+  ],
+];
+
+const UNREACHABLE =
+  'it cannot be reached: check that it runs, and the host and port of its address';
+
+/** What an operator can do about what may also pass by itself. */
+const HINTS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: UNREACHABLE,
+  EHOSTUNREACH: UNREACHABLE,
+  ENETUNREACH: UNREACHABLE,
+  EAI_AGAIN: UNREACHABLE,
+  ENOTFOUND: UNREACHABLE,
+};
+
 const SOON_SECONDS = 2;
 const LATER_SECONDS = 30;
 
 /** @param site the site's name; the address of its database never gets into an error */
 export function directoryFault(site: string, error: unknown): AvatarError {
-  const code = sqlState(error);
+  const state = sqlState(error);
   const remedy = remedyFor(error);
+  const cure = remedy ?? HINTS[codeOf(error) ?? ''];
   const message = messageOf(error);
   const detail = [
-    `database of site ${site}: ${remedy ?? message}`,
-    ...(remedy === undefined ? [] : [message]),
-    ...(code === undefined ? [] : [`SQLSTATE ${code}`]),
+    `database of site ${site}: ${cure ?? message}`,
+    ...(cure === undefined ? [] : [message]),
+    ...(state === undefined ? [] : [`SQLSTATE ${state}`]),
   ].join('; ');
   // No cause: errors of a pool carry their client, with everything needed to log in.
   return new AvatarError('directory_unavailable', {
@@ -41,12 +75,9 @@ export function directoryFault(site: string, error: unknown): AvatarError {
 }
 
 function remedyFor(error: unknown): string | undefined {
-  const code = codeOf(error);
-  // There may be an entry of pg_hba.conf for TLS, or none at all; before PostgreSQL 14 it says "SSL off".
-  if (code === '28000' && /no encryption|SSL off/.test(messageOf(error))) {
-    return `it does not let us in without TLS: where it wants that, as RDS does, end its address with ${VERIFY}, with its CA in the file; else pg_hba.conf lacks an entry`;
-  }
-  return code === undefined ? undefined : REMEDIES[code];
+  const message = messageOf(error);
+  const [, remedy] = REMEDIES_BY_MESSAGE.find(([pattern]) => pattern.test(message)) ?? [];
+  return remedy ?? REMEDIES[codeOf(error) ?? ''];
 }
 
 /** The five characters PostgreSQL classifies its errors by; undefined for errors of the network. */

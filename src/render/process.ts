@@ -77,6 +77,11 @@ export class RenderProcess {
     return this.#child.pid;
   }
 
+  /** For messages; one that could not be started has no number. */
+  get #name(): string {
+    return this.pid === undefined ? 'a renderer' : `renderer ${this.pid}`;
+  }
+
   /** The time of its order, or of its last one. */
   get ownTime(): OwnTime | undefined {
     return this.#ownTime;
@@ -86,7 +91,7 @@ export class RenderProcess {
   async render(order: RenderOrder, original?: Buffer): Promise<Frame<RendererMessage>> {
     const { pid } = this;
     if (!this.#isUsable || this.#channel === undefined || pid === undefined) {
-      throw new RendererDied(`renderer ${pid ?? ''} is gone`);
+      throw new RendererDied(`${this.#name} is gone`);
     }
     const reply = this.#reply();
     this.#ownTime = new OwnTime(pid);
@@ -137,7 +142,7 @@ export class RenderProcess {
   }
 
   #end(how: string): void {
-    this.#pending?.reject(new RendererDied(`renderer ${this.pid ?? ''} ${how}${this.#lastWords}`));
+    this.#pending?.reject(new RendererDied(`${this.#name} ${how}${this.#lastWords}`));
     this.#becomeUnusable();
     this.#endOrder();
     this.#channel?.destroy();

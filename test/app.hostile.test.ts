@@ -80,6 +80,10 @@ describe('an original that is not what it should be', () => {
     const reply = await get(path);
     expect(reply.statusCode).toBe(422);
     expect(reply.json()).toMatchObject({ code });
+    // The log says which it is, the reply does not.
+    const key = path.replace('/48/', '/');
+    expect(app.lines.at(-1)?.['reason']).toContain(`${folder.directory}/${key}`);
+    expect(reply.body).not.toContain(folder.directory);
     expect((await get('h/good/48/1')).statusCode).toBe(200);
   });
 

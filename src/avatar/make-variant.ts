@@ -1,4 +1,5 @@
 /** The step from an original to the variant asked for: it is inspected, rendered and named. */
+import { AvatarError } from '../errors.ts';
 import type { Turn } from '../flow/fair-queue.ts';
 import type { AskedFormat } from '../vocabulary/formats.ts';
 import type { Inspector, Original, Renderer, RenderJob, Variant, Vectors } from './ports.ts';
@@ -34,12 +35,24 @@ export async function makeVariant(
     // A copy: the original's memory is used again.
     return { bytes: Buffer.from(original.bytes), format: 'svg', etag: tag, lastModified };
   }
-  stages.begin('inspect');
-  const inspected = inspector.inspect(original.bytes);
-  stages.begin('wait');
-  const onTurn = (): void => stages.begin('render');
-  const job = { ...turn, original: inspected, size, format, dueAt, onTurn, signal };
-  return await renderVariant(renderer, original, job, profiles);
+  try {
+    stages.begin('inspect');
+    const inspected = inspector.inspect(original.bytes);
+    stages.begin('wait');
+    const onTurn = (): void => stages.begin('render');
+    const job = { ...turn, original: inspected, size, format, dueAt, onTurn, signal };
+    return await renderVariant(renderer, original, job, profiles);
+  } catch (thrown) {
+    throw withName(thrown, original);
+  }
+}
+
+/** Who looks into bytes does not know whose they are, and whoever reads the log has to find them. */
+function withName(thrown: unknown, { identity }: Original): unknown {
+  if (!(thrown instanceof AvatarError) || !thrown.isVerdict) return thrown;
+  const { code, message, cause } = thrown;
+  if (message.startsWith(identity)) return thrown;
+  return new AvatarError(code, { detail: `${identity}: ${message}`, cause });
 }
 
 type VariantJob = Omit<RenderJob, 'identity' | 'format'> & {

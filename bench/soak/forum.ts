@@ -1,6 +1,7 @@
 /** Discourse's database as a forum of that many users has it, behind a proxy that can break. */
 import {
   discourseSchema,
+  GRANTS,
   insertUpload,
   insertUser,
   storedKey,
@@ -25,7 +26,8 @@ export type ForumDatabase = AsyncDisposable & {
 
 export async function startForumDatabase(catalogue: Catalogue): Promise<ForumDatabase> {
   const server = await startPostgres();
-  const url = new URL(await server.createDatabase('forum', discourseSchema() + people(catalogue)));
+  await server.createDatabase('forum', discourseSchema() + people(catalogue) + GRANTS);
+  const url = new URL(server.url('forum', 'avatar_proxy'));
   const proxy = await startTcpProxy(server.port);
   url.port = String(proxy.port);
   return {

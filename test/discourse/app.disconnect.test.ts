@@ -13,7 +13,9 @@ let app: TestApp;
 beforeAll(async () => {
   const { postgres, start } = forum();
   database = await startTcpProxy(postgres.port);
-  const address = postgres.url('forum').replace(String(postgres.port), String(database.port));
+  const address = postgres
+    .url('forum', 'avatar_proxy')
+    .replace(String(postgres.port), String(database.port));
   app = await start({ AVATAR_DISCOURSE_URL: address });
 });
 
@@ -43,7 +45,9 @@ it('costs no read and no render when it was gone before there was anything to do
 
 it('is answered by the deadline, however long the database may take to say which sizes there are', async () => {
   const { postgres, start } = forum();
-  const address = postgres.url('forum').replace(String(postgres.port), String(database.port));
+  const address = postgres
+    .url('forum', 'avatar_proxy')
+    .replace(String(postgres.port), String(database.port));
   // Half a second less than the database itself is given.
   const hurried = await start({ AVATAR_DISCOURSE_URL: address, AVATAR_DEADLINE_MS: '300' });
   database.inject({ kind: 'hang' });

@@ -34,7 +34,7 @@ beforeAll(async () => {
   database = await startTcpProxy(postgres.port);
   app = await start({
     AVATAR_DISCOURSE_URL: postgres
-      .url('forum')
+      .url('forum', 'avatar_proxy')
       .replace(String(postgres.port), String(database.port)),
     AVATAR_SIZES: 'any',
     AVATAR_DEADLINE_MS: '2000',

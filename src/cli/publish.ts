@@ -108,7 +108,7 @@ async function publishAll(
   let stored = 0;
   const startedAt = performance.now();
   try {
-    await parts.probe(signal);
+    await Promise.all([parts.probe(signal), store.probe(signal)]);
     await visitAll({
       walk,
       journal,

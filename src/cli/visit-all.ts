@@ -6,6 +6,7 @@ import { type Attempt, detailOf } from './attempt.ts';
 import type { Journal } from './journal.ts';
 import type { Output } from './output.ts';
 import { count, Progress } from './progress.ts';
+import { CommonTrouble } from './retry.ts';
 
 type Visits<Done> = {
   readonly walk: Walk;
@@ -75,7 +76,12 @@ async function visitInOrder<Done>(
   const goOn = async (): Promise<void> => {
     for (const each of keptBack.splice(0)) {
       // By now it may be answered like those after it.
-      await note(visits, isUnanswered(each) ? await visit(visits, each) : each, progress);
+      const again = isUnanswered(each) ? await visit(visits, each) : each;
+      // What others were answered is then no help: a broken original is found before anything is stored.
+      if (isUnanswered(again) && again.attempt.error instanceof CommonTrouble) {
+        throw troubleOf(again.avatar, again.attempt.error);
+      }
+      await note(visits, again, progress);
     }
     unanswered = 0;
   };

@@ -55,6 +55,7 @@ export function createS3Variants(settings: S3VariantsSettings): VariantStore {
     },
 
     tryToPut: (key, signal) => bucket.tryToPut(key, signal),
+    probe: (signal) => bucket.probe(signal),
     close: () => bucket.close(),
   };
 }

@@ -36,5 +36,7 @@ export interface VariantStore {
    * @throws AvatarError as `put` does; the signal's reason
    */
   tryToPut(key: string, signal: AbortSignal): Promise<'refused' | 'kept'>;
+  /** Resolves when the store can be reached with what is configured; else throws as `read` does. */
+  probe(signal: AbortSignal): Promise<void>;
   close(): void;
 }

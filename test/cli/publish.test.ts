@@ -186,10 +186,10 @@ describe('publish', () => {
     );
     expect(linesOf(ran).at(-1)).toMatchObject({ stored: 6, fresh: 0, broken: 0 });
     const times = (method: string): number => asked.filter((each) => each === method).length;
-    // Both ends of what is wanted are looked at, and the original is read after two listings.
+    // Both ends of what is wanted are looked at, and the original is read after three listings.
     expect({ head: times('HEAD'), get: times('GET'), put: times('PUT') }).toEqual({
       head: 2,
-      get: 3,
+      get: 4,
       put: 6,
     });
   });
@@ -207,6 +207,47 @@ describe('publish', () => {
     const ran = await publish(variables).finally(() => proxy.heal());
     expect(ran).toMatchObject({ code: 2 });
     expect(ran.remarks).toContain('s3:PutObject');
+  });
+
+  describe('where variants cannot be kept, one original is broken, and twenty are not', () => {
+    const users = Array.from({ length: 21 }, (_, user) => `user${user + 10}`);
+
+    beforeAll(async () => {
+      const picture = await card(16, 16).png().toBuffer();
+      for (const user of users) {
+        const bytes = user === 'user15' ? Buffer.alloc(0) : picture;
+        await put('unkept', `example.org/${user}/1`, bytes);
+      }
+    });
+
+    it('blames no avatar for a bucket that is not there', async () => {
+      const variables = variablesFor('unkept');
+      const AVATAR_VARIANTS = `s3://not-there?region=us-east-1&endpoint=${place.s3.endpoint}`;
+      const ran = await publish({ ...variables, AVATAR_VARIANTS });
+      expect(ran).toMatchObject({ code: 2 });
+      expect(ran.remarks).toContain('no bucket not-there here: create it, or correct AVATAR_VAR');
+      expect(linesOf(ran).map(({ event }) => event)).not.toContain('broken');
+    });
+
+    it('blames no avatar for a role that may not write, then or in the next run', async () => {
+      const variables = variablesFor('unkept');
+      const args = ['--state', join(place.folder, 'unkept.state')] as const;
+      const { proxy } = place.s3;
+      const body = '<Error><Code>AccessDenied</Code></Error>';
+      const unless = ({ method }: IncomingMessage): boolean => method !== 'PUT';
+      proxy.inject({ kind: 'reply', status: 403, body }, { unless });
+      const stopped = await publish(variables, ...args).finally(() => proxy.heal());
+      expect(stopped).toMatchObject({ code: 2 });
+      expect(stopped.remarks).toMatch(/^no answer for user1\d \(1\): .*s3:PutObject/m);
+      expect(linesOf(stopped).map(({ event }) => event)).not.toContain('broken');
+
+      const ran = await publish(variables, ...args);
+      expect(ran).toMatchObject({ code: 1 });
+      expect(linesOf(ran).filter(({ event }) => event === 'broken')).toMatchObject([
+        { user: 'user15', cause: 'original_not_an_image' },
+      ]);
+      expect(linesOf(ran).at(-1)).toMatchObject({ avatars: 21, broken: 1, stored: 60 });
+    });
   });
 
   it('wants to be told what nothing tells it', async () => {

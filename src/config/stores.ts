@@ -24,6 +24,8 @@ const FORMS =
 const S3_OPTIONS = ['region', 'endpoint', 'pathStyle', 'accelerate', 'dualstack'];
 /** General purpose buckets, access point aliases and the laxer names of other servers. */
 const BUCKET = /^[a-zA-Z0-9][a-zA-Z0-9._-]{1,253}[a-zA-Z0-9]$/;
+/** A label of a host name: the SDK sends nothing with any other. */
+const REGION = /^(?!-)[a-zA-Z0-9-]{1,63}(?<!-)$/;
 
 /** @returns the addresses in order, or what would be right, of each that is wrong */
 export function parseStores(text: string): StoreAddress[] | { error: string } {
@@ -93,12 +95,18 @@ function parseS3(word: string, variable: S3Address['variable']): S3Address | { e
   if (pathStyle === true && accelerate === true) {
     return { error: 'has accelerate, which needs the bucket in the host name, with pathStyle' };
   }
+  // Compose files have it empty where it is not set.
+  const region = options.get('region') || undefined;
+  if (region !== undefined && !REGION.test(region)) {
+    const rule = 'as in eu-central-1 (between addresses are spaces, not commas)';
+    return { error: `has no region after region=, ${rule}` };
+  }
   return {
     kind: 's3',
     variable,
     bucket,
     prefix: folder === '' ? '' : `${folder}/`,
-    region: options.get('region') ?? undefined,
+    region,
     endpoint,
     // Servers other than AWS seldom have a host name for each bucket.
     pathStyle: pathStyle ?? endpoint !== undefined,

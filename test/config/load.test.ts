@@ -312,6 +312,8 @@ describe('AVATAR_ORIGINALS', () => {
     ],
     ['acceleration of another server', 's3://bucket?accelerate&endpoint=http://h', 'accelerate'],
     ['acceleration with path style', 's3://bucket?accelerate&pathStyle', 'accelerate'],
+    ['a region that is none', 's3://bucket?region=eu_central_1', 'as in eu-central-1'],
+    ['commas', 's3://old?region=us-east-1, s3://new', 'spaces, not commas'],
     ['a folder without a name', 'file:', 'file:DIR'],
     ['a file URL of another machine', 'file://host/dir', 'not a file URL'],
     ['white space', '   ', 'one or more'],
@@ -319,6 +321,14 @@ describe('AVATAR_ORIGINALS', () => {
     const [issue] = await issuesOf({ AVATAR_ORIGINALS: value });
     expect(issue?.variable).toBe('AVATAR_ORIGINALS');
     expect(issue?.allowed).toContain(why);
+  });
+});
+
+describe('a region that is empty', () => {
+  it('is none, so that AWS_REGION holds', () => {
+    const text = 's3://bucket?region=&endpoint=http://127.0.0.1:9000';
+    expect(parseStores(text)).toMatchObject([{ region: undefined }]);
+    expect(parseVariantStore(text)).toMatchObject({ region: undefined });
   });
 });
 
@@ -370,7 +380,16 @@ describe('the address of a bucket', () => {
         fc.constantFrom('region', 'endpoint', 'pathStyle', 'accelerate', 'dualstack', 'acl'),
         fc.oneof(
           part,
-          fc.constantFrom('true', 'false', '', 'http://h:1', 'https://[::1]/x', 'ftp://h'),
+          fc.constantFrom(
+            'true',
+            'false',
+            '',
+            'eu-1',
+            '-',
+            'http://h:1',
+            'https://[::1]/x',
+            'ftp://h',
+          ),
         ),
       )
       .map(([name, value]) => `${name}=${value}`);
@@ -386,6 +405,8 @@ describe('the address of a bucket', () => {
           expect(store.bucket).toMatch(/^[a-zA-Z0-9][a-zA-Z0-9._-]+[a-zA-Z0-9]$/);
           expect(store.prefix).toMatch(/^(?:[^/](?:.*[^/])?\/)?$/);
           expect(new URL(store.endpoint ?? 'http://aws').host).not.toBe('');
+          // What the SDK takes for one: with any other no request would be sent.
+          expect(store.region ?? 'default').toMatch(/^(?!-)[a-zA-Z0-9-]{1,63}(?<!-)$/);
         }
       }),
       { numRuns: 1000 },

@@ -9,12 +9,16 @@ export type ConfigIssue = {
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly issues: readonly ConfigIssue[];
+  /** No mistakes by themselves, but one of them may be the reason for another. */
+  readonly unknownVariables: readonly string[];
 
-  constructor(issues: readonly ConfigIssue[]) {
+  constructor(issues: readonly ConfigIssue[], unknownVariables: readonly string[] = []) {
     const lines = issues.map(
       ({ variable, value, allowed }) => `  ${variable}=${JSON.stringify(value)}: ${allowed}`,
     );
-    super(['The configuration cannot be used:', ...lines].join('\n'));
+    const unknown = unknownVariables.map((name) => `  ${name} is no variable of this version`);
+    super(['The configuration cannot be used:', ...lines, ...unknown].join('\n'));
     this.issues = issues;
+    this.unknownVariables = unknownVariables;
   }
 }

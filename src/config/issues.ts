@@ -1,7 +1,7 @@
 import { envSchema } from 'env-schema';
 import type { ConfigIssue } from './error.ts';
 import { redact } from './redact.ts';
-import { type Environment, EnvironmentSchema, type Variable } from './schema.ts';
+import { type Environment, EnvironmentSchema, type Property, type Variable } from './schema.ts';
 
 /** Their values hold passwords, which no log should. */
 const SECRET: ReadonlySet<string> = new Set<Variable>(['AVATAR_DISCOURSE_URL']);
@@ -29,9 +29,9 @@ export class Issues {
       });
     } catch (error) {
       if (!isValidationError(error)) throw error;
-      for (const { instancePath, message, params } of error.errors) {
-        const variable = instancePath.slice(1);
-        this.add(variable, describe(message, params));
+      for (const each of error.errors) {
+        const variable = each.instancePath.slice(1);
+        this.add(variable, describe(variable, each));
       }
       return undefined;
     }
@@ -57,7 +57,12 @@ export class Issues {
   }
 }
 
-type AjvError = { instancePath: string; message?: string; params: Record<string, unknown> };
+type AjvError = {
+  keyword: string;
+  instancePath: string;
+  message?: string;
+  params: Record<string, unknown>;
+};
 
 function isValidationError(error: unknown): error is Error & { errors: AjvError[] } {
   return error instanceof Error && 'errors' in error && Array.isArray(error.errors);
@@ -67,7 +72,12 @@ function isParseError(value: unknown): value is { error: string } {
   return typeof value === 'object' && value !== null && 'error' in value;
 }
 
-function describe(message = 'is not allowed', params: Record<string, unknown>): string {
+/** A list of what there is, and an example, are easier to read than a regular expression. */
+function describe(variable: string, { keyword, message, params }: AjvError): string {
   const allowed = params['allowedValues'];
-  return Array.isArray(allowed) ? `must be one of ${allowed.join(', ')}` : message;
+  if (Array.isArray(allowed)) return `must be one of ${allowed.join(', ')}`;
+  const properties: Readonly<Record<string, Property>> = EnvironmentSchema.properties;
+  const examples = properties[variable]?.examples ?? [];
+  if (keyword === 'pattern' && examples.length > 0) return `must be as in ${examples.join(', ')}`;
+  return message ?? 'is not allowed';
 }

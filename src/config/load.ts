@@ -93,7 +93,11 @@ export async function loadConfig(
   const sizes = issues.parse('AVATAR_SIZES', parseListedSizes, undefined);
   const trustedProxies = issues.parse('AVATAR_TRUSTED_PROXIES', parseTrustedProxies, undefined);
   const negotiate = issues.parse('AVATAR_NEGOTIATE', parseNegotiable, []);
-  if (environment === undefined || issues.found.length > 0) throw new ConfigError(issues.found);
+  if (environment !== undefined) refuseOnePort(issues, environment);
+  const unknownVariables = unknownOf(variables);
+  if (environment === undefined || issues.found.length > 0) {
+    throw new ConfigError(issues.found, unknownVariables);
+  }
 
   const isDiscourse = locator.kind === 'discourse';
   const format = environment.AVATAR_FORMAT ?? (isDiscourse ? 'original' : 'png');
@@ -136,13 +140,27 @@ export async function loadConfig(
     trustedProxies,
     tracing: (environment.AVATAR_TRACING ?? tracingDefault(variables)) === 'true',
     logLevel: environment.LOG_LEVEL,
-    unknownVariables: Object.keys(variables).filter(
-      (name) =>
-        name.startsWith('AVATAR_') &&
-        !(name in EnvironmentSchema.properties) &&
-        !OF_A_SERVICE.test(name),
-    ),
+    unknownVariables,
   };
+}
+
+function unknownOf(variables: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.keys(variables).filter(
+    (name) =>
+      name.startsWith('AVATAR_') &&
+      !(name in EnvironmentSchema.properties) &&
+      !OF_A_SERVICE.test(name),
+  );
+}
+
+/** Else the public listener would find the port taken, by this very process. */
+function refuseOnePort(
+  issues: Issues,
+  { HOST: host, PORT: port, ADMIN_HOST: adminHost, ADMIN_PORT: adminPort }: Environment,
+): void {
+  const isOnAll = [host, adminHost].some((each) => each === '0.0.0.0' || each === '::');
+  if (port !== adminPort || port === 0 || !(isOnAll || host === adminHost)) return;
+  issues.add('ADMIN_PORT', `${port} is PORT as well: choose another, or 0 for no such listener`);
 }
 
 function isOnDisk(originals: readonly StoreAddress[]): boolean {

@@ -5,7 +5,7 @@
  */
 import type { XStatic } from 'typebox/schema';
 
-type Property = {
+export type Property = {
   readonly type: 'string' | 'integer';
   readonly description: string;
   readonly default?: string | number;
@@ -13,6 +13,8 @@ type Property = {
   readonly documentedDefault?: string;
   readonly enum?: readonly string[];
   readonly pattern?: string;
+  /** What is shown where the pattern is not met. */
+  readonly examples?: readonly string[];
   readonly minimum?: number;
   readonly maximum?: number;
 };
@@ -200,6 +202,7 @@ const PROPERTIES = {
     type: 'string',
     default: '',
     pattern: '^(/[A-Za-z0-9._~-]+)*$',
+    examples: ['/forum'],
     description: 'Path before `/user_avatar`, as in `/forum`',
   },
   AVATAR_TRUSTED_PROXIES: {
@@ -213,6 +216,7 @@ const PROPERTIES = {
   AVATAR_CDN_URL: {
     type: 'string',
     pattern: '^https?://[^/?#\\s]+(/[^?#\\s]*)?$',
+    examples: ['https://cdn.example.org'],
     documentedDefault: 'the host that was asked',
     description: 'Where redirects point, as in `https://cdn.example.org`',
   },

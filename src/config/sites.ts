@@ -7,14 +7,20 @@ import { isSafePrefix } from '../discourse/upload-url.ts';
 import { codeOf } from '../errors.ts';
 import type { Issues } from './issues.ts';
 
-const Name = Type.String({ minLength: 1, maxLength: 63, pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$' });
+const NAME = '^[A-Za-z0-9][A-Za-z0-9._-]*$';
+const HOST = '^[A-Za-z0-9._-]+$';
+/** In words. */
+const PATTERNS: Readonly<Record<string, string>> = {
+  [NAME]: 'must begin with a letter or digit, followed by more, dots, hyphens and underscores',
+  [HOST]: 'must be a host name, as in forum.example.org',
+};
+
+const Name = Type.String({ minLength: 1, maxLength: 63, pattern: NAME });
 
 const SiteSchema = Type.Object(
   {
     name: Type.Readonly(Name),
-    hosts: Type.Readonly(
-      Type.Array(Type.String({ minLength: 1, maxLength: 253, pattern: '^[A-Za-z0-9._-]+$' })),
-    ),
+    hosts: Type.Readonly(Type.Array(Type.String({ minLength: 1, maxLength: 253, pattern: HOST }))),
     database: Type.Readonly(Type.String({ minLength: 1 })),
     keyPrefix: Type.Readonly(Type.Optional(Type.String())),
   },
@@ -86,9 +92,11 @@ export function parseSites(text: string): ParsedSites {
     return { ok: false, problems: ['not JSON'] };
   }
   if (!validator.Check(document)) {
-    const problems = validator
-      .Errors(document)
-      .map(({ instancePath, message }) => `${instancePath === '' ? '/' : instancePath} ${message}`);
+    const problems = validator.Errors(document).map((error) => {
+      const { instancePath, message } = error;
+      const said = error.keyword === 'pattern' ? PATTERNS[String(error.params.pattern)] : undefined;
+      return `${instancePath === '' ? '/' : instancePath} ${said ?? message}`;
+    });
     return { ok: false, problems: [...new Set(problems)] };
   }
   const sites = document.sites.map(({ name, hosts, database, keyPrefix }): Site => ({

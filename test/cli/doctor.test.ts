@@ -86,6 +86,15 @@ describe('the doctor names', () => {
     ]);
   });
 
+  it('2b: a misspelt variable beside a value that cannot be, which it may be the reason for', async () => {
+    const ran = await examine({ AVATAR_FORMAT: 'orignal', AVATAR_ORIGINAL: 's3://uploads' });
+    expect(ran.code).toBe(2);
+    expect(findings(ran)).toEqual([
+      finding('broken', 'variable AVATAR_FORMAT', 'cannot be used', 'must be one of png'),
+      finding('warning', 'variable AVATAR_ORIGINAL', 'not known', 'AVATAR_ORIGINALS'),
+    ]);
+  });
+
   it('3: a folder that is not mounted', async () => {
     const ran = await examine({ AVATAR_ORIGINALS: 'file:/nowhere/at/all' });
     expect(ran.code).toBe(2);

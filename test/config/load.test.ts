@@ -79,6 +79,43 @@ describe('the configuration', () => {
     expect(config.unknownVariables).toEqual(['AVATAR_ORIGNALS']);
   });
 
+  it('names them where something else is wrong, too, but not what is in them', async () => {
+    const variables = { PORT: '80a', AVATAR_ORIGINAL: 's3://b', AVATAR_DB_PASSWORD: 'hunter2' };
+    const thrown: unknown = await loadConfig(variables).catch((error: unknown) => error);
+    expect(thrown).toMatchObject({
+      issues: [{ variable: 'PORT' }],
+      unknownVariables: ['AVATAR_ORIGINAL', 'AVATAR_DB_PASSWORD'],
+      message: expect.stringMatching(/PORT="80a": .*\n {2}AVATAR_ORIGINAL is no variable of this/),
+    });
+    expect(String(thrown)).not.toContain('hunter2');
+  });
+
+  it.each([
+    ['AVATAR_CDN_URL', 'cdn.example.org', 'https://cdn.example.org'],
+    ['AVATAR_BASE_PATH', 'forum/', '/forum'],
+  ])('shows what %s looks like, and no regular expression', async (variable, value, example) => {
+    const allowed = `must be as in ${example}`;
+    expect(await issuesOf({ [variable]: value })).toEqual([{ variable, value, allowed }]);
+    expect(await issuesOf({ [variable]: example })).toEqual([]);
+  });
+
+  it.each([
+    [{ PORT: '9090' }],
+    [{ PORT: '8081', ADMIN_PORT: '8081', ADMIN_HOST: '0.0.0.0', HOST: '10.0.0.1' }],
+    [{ PORT: '8081', ADMIN_PORT: '8081', ADMIN_HOST: '::', HOST: '10.0.0.1' }],
+    [{ PORT: '8081', ADMIN_PORT: '8081', ADMIN_HOST: 'localhost', HOST: 'localhost' }],
+  ])('has one listener a port: not %j', async (variables) => {
+    const allowed = `${variables.PORT} is PORT as well: choose another, or 0 for no such listener`;
+    expect(await issuesOf(variables)).toMatchObject([{ variable: 'ADMIN_PORT', allowed }]);
+  });
+
+  it.each([
+    [{ PORT: '8081', ADMIN_PORT: '8081', ADMIN_HOST: '127.0.0.1', HOST: '10.0.0.1' }],
+    [{ PORT: '0', ADMIN_PORT: '0' }],
+  ])('takes %j: no two listeners at one address', async (variables) => {
+    expect(await issuesOf(variables)).toEqual([]);
+  });
+
   it('takes what Kubernetes says of a Service called avatar-proxy for no variables of ours', async () => {
     const config = await loadConfig({
       AVATAR_PROXY_SERVICE_HOST: '10.0.0.7',
@@ -121,6 +158,7 @@ describe('the configuration', () => {
         for (const { variable, allowed } of await issuesOf(given)) {
           expect(variable in EnvironmentSchema.properties).toBe(true);
           expect(allowed).not.toBe('');
+          expect(allowed).not.toContain('pattern');
         }
       }),
     );

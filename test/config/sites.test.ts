@@ -47,6 +47,13 @@ describe('the file of sites', () => {
       expect(found).toContain(place);
     }
     expect(found).toContain('database');
+    expect(
+      problems({ sites: [{ ...first, name: 'a b', hosts: ['https://x'] }], default: '-' }),
+    ).toEqual([
+      '/sites/0/name must begin with a letter or digit, followed by more, dots, hyphens and underscores',
+      '/sites/0/hosts/0 must be a host name, as in forum.example.org',
+      '/default must begin with a letter or digit, followed by more, dots, hyphens and underscores',
+    ]);
   });
 
   it.each([

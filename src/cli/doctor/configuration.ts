@@ -3,20 +3,15 @@ import type { Config } from '../../config/load.ts';
 import { EnvironmentSchema } from '../../config/schema.ts';
 import { broken, type Finding, ok, warning } from './finding.ts';
 
-export function brokenConfiguration({ issues }: ConfigError): Finding[] {
-  return issues.map(({ variable, value, allowed }) =>
+export function brokenConfiguration({ issues, unknownVariables }: ConfigError): Finding[] {
+  const wrong = issues.map(({ variable, value, allowed }) =>
     broken(`variable ${variable}`, `${JSON.stringify(value)} cannot be used`, allowed),
   );
+  return [...wrong, ...withoutEffect(unknownVariables)];
 }
 
 export function checkConfiguration({ unknownVariables, isDemo }: Config): Finding[] {
-  const findings = unknownVariables.map((name) =>
-    warning(
-      `variable ${name}`,
-      'is not known, and so without effect',
-      `correct its name, perhaps to ${nearestTo(name)}, or remove it`,
-    ),
-  );
+  const findings = withoutEffect(unknownVariables);
   if (isDemo) {
     findings.push(
       warning(
@@ -27,6 +22,16 @@ export function checkConfiguration({ unknownVariables, isDemo }: Config): Findin
     );
   }
   return findings.length > 0 ? findings : [ok('configuration', 'all of it can be used')];
+}
+
+function withoutEffect(variables: readonly string[]): Finding[] {
+  return variables.map((name) =>
+    warning(
+      `variable ${name}`,
+      'is not known, and so without effect',
+      `correct its name, perhaps to ${nearestTo(name)}, or remove it`,
+    ),
+  );
 }
 
 function nearestTo(name: string): string {

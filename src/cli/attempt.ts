@@ -31,10 +31,15 @@ export async function attempt<Done>(
   } catch (thrown) {
     signal.throwIfAborted();
     const error = AvatarError.from(thrown);
-    if (error.isVerdict || TOO_SLOW.has(error.code)) return { kind: 'broken', error };
+    if (isOfTheAvatar(error)) return { kind: 'broken', error };
     const mayBeItsOwn = OF_AN_OBJECT.has(error.code) && !(error instanceof CommonTrouble);
     return { kind: 'unanswered', error, mayBeItsOwn };
   }
+}
+
+/** Whether the avatar is to blame, and nothing that others need as well. */
+export function isOfTheAvatar({ isVerdict, code }: AvatarError): boolean {
+  return isVerdict || TOO_SLOW.has(code);
 }
 
 /** What exactly, for who can mend it. */

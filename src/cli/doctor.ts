@@ -4,7 +4,7 @@ import { type Config, loadConfig } from '../config/load.ts';
 import { redact } from '../config/redact.ts';
 import { orAbort } from '../flow/abort.ts';
 import type { Call, Command } from './command.ts';
-import { checkAvatars } from './doctor/avatars.ts';
+import { checkAvatars, NO_SAMPLE } from './doctor/avatars.ts';
 import { brokenConfiguration, checkConfiguration } from './doctor/configuration.ts';
 import { checkDatabase } from './doctor/directory.ts';
 import type { Finding } from './doctor/finding.ts';
@@ -55,10 +55,16 @@ async function* examine(
   yield checkConfiguration(config);
   yield checkMachine(config, variables);
   // Each waits for somebody else: all at once, and told in this order.
-  const sample = checkAvatars(config, signal);
+  const stores = config.originals.map((address) => checkStore(address, config, signal));
+  // A store that does not answer would take its time with each avatar as well.
+  const sample = Promise.all(stores).then((groups) =>
+    groups.flat().some(({ state }) => state === 'broken')
+      ? NO_SAMPLE
+      : checkAvatars(config, signal),
+  );
   const rendering = sample.then(({ original }) => checkRendering(config, original, signal));
   const groups = [
-    ...config.originals.map((address) => checkStore(address, config, signal)),
+    ...stores,
     ...(config.variantStore === undefined
       ? []
       : [checkVariants(config.variantStore, config, signal)]),

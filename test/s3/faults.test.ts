@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { FAULTS, type FaultCode } from '../../src/errors.ts';
 import type { OriginalStore } from '../../src/originals/store.ts';
 import { explainS3Failure } from '../../src/s3/faults.ts';
@@ -172,6 +172,25 @@ describe('a fault of S3', () => {
     const original = await readOriginal(store, 'whole');
     expect(original.bytes.equals(BYTES)).toBe(true);
   });
+
+  it.runIf(inject('s3').kind === 'rgw')(
+    'for a clock that is wrong tells the time, by which all is signed from then on',
+    async () => {
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 20 * 60_000 });
+      try {
+        const once = fixture().open({ maxAttempts: 1 });
+        await expect(once.read('whole', { signal: never })).rejects.toMatchObject({
+          code: 'originals_credentials',
+          detail: expect.stringContaining('the clock of this machine is wrong'),
+        });
+        expect((await readOriginal(once, 'whole')).bytes).toEqual(BYTES);
+        const twice = fixture().open({ maxAttempts: 2 });
+        expect((await readOriginal(twice, 'whole')).bytes).toEqual(BYTES);
+      } finally {
+        vi.useRealTimers();
+      }
+    },
+  );
 
   it('that passes at the second attempt is not noticed', async () => {
     const { open, s3 } = fixture();

@@ -6,7 +6,7 @@ import type { CurrentAvatar, Walk } from '../../locator/walk.ts';
 import { readInTurn } from '../../originals/in-turn.ts';
 import type { OriginalStore } from '../../originals/store.ts';
 import { openStores } from '../../stores.ts';
-import { detailOf } from '../attempt.ts';
+import { detailOf, isOfTheAvatar } from '../attempt.ts';
 import { openWalk } from '../selection.ts';
 import { broken, type Finding, hint, ok, warning } from './finding.ts';
 
@@ -14,6 +14,10 @@ type Sample = { readonly findings: readonly Finding[]; readonly original?: Origi
 
 const CHECK = 'avatars';
 const SAMPLE = 5;
+/** Of stores that cannot be asked. */
+export const NO_SAMPLE: Sample = {
+  findings: [hint(CHECK, 'none was looked for', 'mend the stores first')],
+};
 /** Of what is no avatar so much is passed over, and no more. */
 const LOOKED_AT = 2000;
 
@@ -97,11 +101,17 @@ async function readAll(
 function judge(
   avatars: readonly CurrentAvatar[],
   found: number,
-  [failure]: readonly AvatarError[],
+  failures: readonly AvatarError[],
 ): Finding {
   const of = `${avatars.length} looked for`;
-  if (failure !== undefined) {
-    return broken(CHECK, `of ${of}, some cannot be read`, detailOf(failure));
+  const trouble = failures.find((each) => !isOfTheAvatar(each));
+  if (trouble !== undefined) {
+    return broken(CHECK, `of ${of}, some cannot be read`, detailOf(trouble));
+  }
+  const [verdict] = failures;
+  if (verdict !== undefined) {
+    const says = `of ${of}, ${failures.length} cannot be served: ${detailOf(verdict)}`;
+    return warning(CHECK, says, 'run avatar-proxy audit, which lists all such');
   }
   if (found === avatars.length) return ok(CHECK, `all ${of} are there`);
   const key = avatars[0]?.keys[0] ?? 'none';

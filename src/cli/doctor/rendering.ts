@@ -3,13 +3,14 @@ import type { Original } from '../../avatar/ports.ts';
 import { entityTag } from '../../avatar/variant.ts';
 import type { Config } from '../../config/load.ts';
 import { AvatarError } from '../../errors.ts';
+import { vectorsFor } from '../../forum.ts';
 import { createInspector } from '../../inspect/inspect.ts';
 import type { RenderPool } from '../../render/pool.ts';
 import { PROFILE_VERSIONS } from '../../render/profiles.ts';
 import { startRenderers } from '../../renderers.ts';
 import { FORMATS, type Format, isExtension } from '../../vocabulary/formats.ts';
-import { detailOf } from '../attempt.ts';
-import { broken, type Finding, ok } from './finding.ts';
+import { detailOf, isOfTheAvatar } from '../attempt.ts';
+import { broken, type Finding, ok, warning } from './finding.ts';
 
 const SIZE = 96;
 const DUE_IN_MS = 30_000;
@@ -17,12 +18,15 @@ const DUE_IN_MS = 30_000;
 const REINSTALL =
   'reinstall the packages for this platform (npm ci), as the image of this project does';
 
-/** @param original a real one, if one was found */
+/** @param found a real original, if there was one */
 export async function checkRendering(
   config: Config,
-  original: Original | undefined,
+  found: Original | undefined,
   signal: AbortSignal,
 ): Promise<Finding[]> {
+  // Vectors are passed on as they are.
+  const isVector = found !== undefined && vectorsFor(config.locator).accepts(found.bytes);
+  const original = isVector ? undefined : found;
   const troubles: string[] = [];
   const pool = startRenderers(config, {
     rendered: () => undefined,
@@ -112,11 +116,11 @@ async function checkRepeats(
     return first.equals(second)
       ? ok(check, `${what} in ${ms} ms, twice the same bytes as "${tag}"`)
       : broken(check, `${what} was rendered twice as "${tag}", with other bytes`, REINSTALL);
-  } catch (error) {
-    const mend =
-      original === undefined
-        ? REINSTALL
-        : 'replace that original; avatar-proxy audit finds all such';
-    return broken(check, `${what} cannot be rendered: ${detailOf(AvatarError.from(error))}`, mend);
+  } catch (thrown) {
+    const error = AvatarError.from(thrown);
+    const says = `${what} cannot be rendered: ${detailOf(error)}`;
+    return original !== undefined && isOfTheAvatar(error)
+      ? warning(check, says, 'replace that original; avatar-proxy audit finds all such')
+      : broken(check, says, REINSTALL);
   }
 }

@@ -7,8 +7,6 @@ import { openStores, originalsSettings } from '../../stores.ts';
 import { detailOf } from '../attempt.ts';
 import { broken, type Finding, hint, ok, warning } from './finding.ts';
 
-/** S3 refuses requests whose time is off by more. */
-const S3_TOLERATES_MS = 15 * 60_000;
 const WORTH_A_WARNING_MS = 60_000;
 
 export async function checkStore(
@@ -82,7 +80,6 @@ const WHAT_IS_WRONG: Readonly<Record<string, string>> = {
   originals_bucket_missing: 'is not there',
   originals_access_denied: 'refuses',
   originals_credentials: 'does not accept the credentials',
-  originals_wrong_region: 'is in another region',
   originals_bad_reply: 'does not answer as S3 does',
   originals_unavailable: 'cannot be reached',
   originals_throttled: 'asks for fewer requests',
@@ -107,8 +104,8 @@ function judgeClock(name: string, { clockAheadMs }: S3Diagnosis): Finding[] {
   const off = Math.abs(clockAheadMs);
   if (off < WORTH_A_WARNING_MS) return [];
   const says = `this machine's clock is ${Math.round(off / 1000)} s ${clockAheadMs > 0 ? 'ahead' : 'behind'}`;
-  const mend = 'synchronise the clock (NTP): S3 refuses what is signed 15 minutes off';
-  return [(off < S3_TOLERATES_MS ? warning : broken)(`${name} clock`, says, mend)];
+  const why = 'what is signed 15 minutes off S3 refuses, and has to be signed again';
+  return [warning(`${name} clock`, says, `synchronise the clock (NTP): ${why}`)];
 }
 
 function judgeAcceleration(

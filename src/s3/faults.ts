@@ -108,11 +108,8 @@ function explainLoad(facts: Facts, { bucket }: Place): AvatarError | undefined {
   return undefined;
 }
 
-function explainNetwork(
-  facts: Facts,
-  { bucket, variable }: Place,
-  cause: unknown,
-): AvatarError | undefined {
+function explainNetwork(facts: Facts, place: Place, cause: unknown): AvatarError | undefined {
+  const { bucket, variable } = place;
   const { status, systemCode, name, message } = facts;
   if (status !== undefined) return undefined;
   // Node's parser refused what came: a server, but none that speaks HTTP here.
@@ -122,8 +119,9 @@ function explainNetwork(
   }
   // The SDK calls a connection that was reset a TimeoutError as well: first what the system says.
   if (systemCode !== undefined && systemCode !== 'ETIMEDOUT') {
-    const cure = cureOfTls(facts) ?? `check the network, its DNS and endpoint= in ${variable}`;
-    const detail = `bucket ${bucket} cannot be reached (${message}): ${cure}`;
+    const cure = cureOfTls(facts) ?? cureOfName(facts, place);
+    const check = cure ?? `check the network, its DNS and endpoint= in ${variable}`;
+    const detail = `bucket ${bucket} cannot be reached (${message}): ${check}`;
     return fault('originals_unavailable', detail, facts, cause);
   }
   if (systemCode === 'ETIMEDOUT' || name === 'TimeoutError' || name === 'AbortError') {
@@ -135,6 +133,15 @@ function explainNetwork(
     );
   }
   return undefined;
+}
+
+/** Of AWS each bucket has a host name, in a region there is; of other servers few have. */
+function cureOfName(
+  { systemCode, message }: Facts,
+  { bucket, variable }: Place,
+): string | undefined {
+  if (systemCode !== 'ENOTFOUND' || !message.includes(` ${bucket}.`)) return undefined;
+  return `check DNS, and region= and endpoint= in ${variable}; where buckets have no host names of their own, say pathStyle=true in ${variable}`;
 }
 
 function explainRest(facts: Facts, { bucket, variable }: Place, cause: unknown): AvatarError {

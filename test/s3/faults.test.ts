@@ -233,6 +233,18 @@ describe('a fault of S3', () => {
     expect(explainS3Failure(thrown, PLACE)).toMatchObject({ code: 'originals_unavailable' });
   });
 
+  it('a bucket without a host name of its own, is explained', async () => {
+    const { bucket, open } = fixture();
+    const store = open({ endpoint: 'http://s3.invalid', pathStyle: false });
+
+    await expect(store.read('whole', { signal: never })).rejects.toMatchObject({
+      code: 'originals_unavailable',
+      detail: expect.stringMatching(
+        new RegExp(`${bucket}\\.s3\\.invalid.*pathStyle=true in AVATAR_ORIGINALS`),
+      ),
+    });
+  });
+
   it('settings that contradict each other, are explained', async () => {
     const store = fixture().open({ accelerate: true });
 

@@ -50,8 +50,7 @@ export function readPublishOptions(config: Config, values: Values): PublishOptio
 function readHost(values: Values): string | undefined {
   const text = values.text('host');
   const parsed = text === undefined ? new Set<string>() : parseHosts(text);
-  if ('error' in parsed) throw new UsageError(`--host: ${parsed.error}`);
-  if (parsed.size > 1) throw new UsageError('--host is one host');
+  if ('error' in parsed || parsed.size > 1) throw new UsageError('--host is one host name');
   return [...parsed][0];
 }
 

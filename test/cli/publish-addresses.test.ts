@@ -164,7 +164,7 @@ describe('publish of several forums', () => {
 describe('publish refuses', () => {
   it.each([
     ['a host where keys tell it', {}, ['--host', 'a.example'], '--host is for avatars'],
-    ['what is no host', {}, ['--host', 'https://a.example'], '--host: not a host name'],
+    ['what is no host', {}, ['--host', 'https://a.example'], '--host is one host name'],
     ['two hosts', {}, ['--host', 'a.example b.example'], '--host is one host'],
     ['a rate that is none', {}, ['--rate', 'fast'], '--rate is a number'],
     [

@@ -116,6 +116,23 @@ describe('the fair queue', () => {
     expect(Math.abs(ones - others)).toBeLessThanOrEqual(300);
   });
 
+  it('gives nobody credit for what it paid off while no other waited', () => {
+    const queue = new FairQueue<Member>();
+    const first = { ...turn('s'), client: 'first', ms: 1000 };
+    push(queue, [first]);
+    serve(queue);
+    const next = { ...first, ms: 10 };
+    push(queue, [next]);
+    // With nobody else in the queue, the whole second is paid off at once.
+    queue.advance();
+    // Then it turns out that it took 10 ms.
+    queue.charge(first, -990);
+    push(queue, crowd(40, next, 'u'));
+    push(queue, crowd(40, { ...next, client: 'other' }, 'u'));
+    const others = serve(queue, 20).filter(({ client }) => client === 'other');
+    expect(others.length).toBeGreaterThanOrEqual(8);
+  });
+
   it('tells a newcomer how long those take that go before it', () => {
     const queue = new FairQueue<Member>();
     push(queue, crowd(100, { site: 'flood', client: 'c', ms: 1000 }, 'u'));

@@ -96,6 +96,19 @@ describe('single flight', () => {
     expect(runs).toHaveLength(2);
   });
 
+  it('is called off when all leave, though what they leave with be worth repeating', async () => {
+    const flights = new SingleFlight<string>(() => true);
+    const { runs, work } = controlled();
+    const [one, two] = [new AbortController(), new AbortController()];
+    const both = [flights.run('k', one.signal, work), flights.run('k', two.signal, work)];
+    one.abort(new Error('first left'));
+    two.abort(new Error('second left'));
+    await expect(both[0]).rejects.toThrow('first left');
+    await expect(both[1]).rejects.toThrow('second left');
+    expect(runs.map(({ signal }) => signal.aborted)).toEqual([true]);
+    expect(flights.has('k')).toBe(false);
+  });
+
   it('fails all with a verdict, which would be the same again', async () => {
     const flights = new SingleFlight<string>(() => false);
     const { runs, work } = controlled();

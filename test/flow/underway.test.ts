@@ -31,6 +31,15 @@ describe('work under way', () => {
     expect(underway.oldestMs).toBe(0);
   });
 
+  it('that ended before it was called off is none from then on', async () => {
+    const underway = new Underway();
+    const leaving = new AbortController();
+    expect(await underway.track(Promise.resolve('done'), leaving.signal)).toBe('done');
+    leaving.abort();
+    await sleep(5);
+    expect(underway.oldestMs).toBe(0);
+  });
+
   it('that was called off before it began is late from the beginning, and gone when it fails', async () => {
     const underway = new Underway();
     const work = Promise.withResolvers<string>();

@@ -63,6 +63,24 @@ describe('S3', () => {
     expect([s3.requests() - before[0], s3.proxy.requests() - before[1]]).toEqual([4, 4]);
   });
 
+  it.each([
+    ['it is too large', 'too-large', 'original_too_large', {}],
+    ['it has no entity tag', 'tagless', 'originals_bad_reply', { etag: undefined }],
+  ])(
+    'keeps no connection to what it does not read because %s',
+    async (_why, key, code, headers) => {
+      const { s3, bucket, open } = fixture();
+      // More than fits into the sockets: what is merely forgotten never ends.
+      await s3.put(bucket, key, Buffer.alloc(5_000_000));
+      await s3.put(bucket, 'small', Buffer.from('small'));
+      const store = open({ maxBytes: key === 'too-large' ? 1_000_000 : 6_000_000 });
+      s3.proxy.inject({ kind: 'headers', headers });
+      await expect(store.read(key, { signal: never })).rejects.toMatchObject({ code });
+      s3.proxy.heal();
+      expect((await readOriginal(store, 'small')).bytes.toString()).toBe('small');
+    },
+  );
+
   it('does not give up a body that waits for memory, however long that takes', async () => {
     const { s3, bucket, open } = fixture();
     // More than fits into the sockets: the rest comes when it is read.

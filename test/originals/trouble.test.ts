@@ -198,6 +198,54 @@ describe('a store that fails again and again', () => {
     expect(events.changes).toEqual([]);
   });
 
+  it('is in no trouble because of originals that are too large', async () => {
+    const only = await folder('one');
+    await writeFile(join(only.name.slice('file:'.length), 'large'), Buffer.alloc(101));
+    const stores = ordered([only], events);
+    for (let n = 0; n < 5; n += 1) {
+      await expect(textOf(stores, 'large')).rejects.toMatchObject({ code: 'original_too_large' });
+    }
+    expect(events.count(only, 'original_too_large')).toBe(5);
+    expect(events.changes).toEqual([]);
+  });
+
+  it('is in no trouble because of those who began to read just before their deadline', async () => {
+    const slow = held(await folder('one', 'a'));
+    const stores = ordered([slow.store], events);
+    for (let n = 0; n < 5; n += 1) {
+      const late = new AbortController();
+      const reading = textOf(stores, 'a', late.signal).catch(failure);
+      late.abort(new AvatarError('deadline_passed'));
+      await reading;
+    }
+    await expect.poll(() => events.count(slow.store, 'abandoned')).toBe(5);
+    expect(events.changes).toEqual([]);
+  });
+
+  it('that refused others has not refused who does not get to ask it', async () => {
+    const only = await folder('one', 'a');
+    const refusal = new AvatarError('originals_access_denied');
+    const gate = held(only);
+    const isHeld = { now: false };
+    const store: OriginalStore = {
+      ...only,
+      read: (key, options) =>
+        isHeld.now ? gate.store.read(key, options) : Promise.reject(refusal),
+    };
+    const stores = ordered([store], events);
+    for (let n = 0; n < 4; n += 1) {
+      expect(await textOf(stores, 'a').catch(failure)).toMatchObject({ code: refusal.code });
+    }
+    isHeld.now = true;
+    const waiting = Array.from({ length: 4 }, () => textOf(stores, 'a'));
+    await expect(textOf(stores, 'a')).rejects.toMatchObject({
+      code: 'originals_unavailable',
+      detail: expect.stringContaining('not asked'),
+    });
+    gate.go();
+    expect(await Promise.all(waiting)).toEqual(waiting.map(() => 'a in one'));
+  });
+
   it('is in no trouble because clients leave', async () => {
     const slow = held(await folder('one', 'a'));
     const stores = ordered([slow.store], events);

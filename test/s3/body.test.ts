@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { AvatarError } from '../../src/errors.ts';
 import { readBody } from '../../src/s3/body.ts';
 import { never } from '../originals/store-suite.ts';
 
@@ -33,7 +34,8 @@ describe('reading a body', () => {
     const late = unfinished('01234');
     await expect(readBody(late, limits)).rejects.toBe('left');
     expect(late.destroyed).toBe(true);
-  });
+    // Not only once nothing has come for too long.
+  }, 2000);
 
   it.each([
     ['nothing comes', 'originals_timeout', unfinished('01234'), { stallMs: 20 }],
@@ -73,6 +75,15 @@ describe('reading a body', () => {
     const reading = readBody(body, { ...LIMITS, signal: leaving.signal, claim });
     leaving.abort(new Error('left'));
     await expect(reading).rejects.toThrow('left');
+    expect(body.destroyed).toBe(true);
+  });
+
+  it('destroys the body when there is no room, nor will be soon', async () => {
+    const body = unfinished('01234');
+    const claim = (): Promise<void> => Promise.reject(new AvatarError('overloaded'));
+    await expect(readBody(body, { ...LIMITS, claim })).rejects.toMatchObject({
+      code: 'overloaded',
+    });
     expect(body.destroyed).toBe(true);
   });
 

@@ -2,10 +2,10 @@
 import { link } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { residentMegabytes } from '../bench/support/cpu.ts';
 import { whileWatching } from '../bench/support/watch.ts';
-import { createFolder } from './support/app.ts';
+import { createFolder, startApp } from './support/app.ts';
 import { card } from './support/cards.ts';
 import { withMetadata } from './support/pictures.ts';
 import { type Service, startService } from './support/service.ts';
@@ -79,4 +79,22 @@ describe('one client that asks for a hundred of the largest originals at once', 
     expect(result.flood.filter((status) => status === 200).length).toBeGreaterThan(0);
     expect(result.flood.filter((status) => ![200, 503, 504].includes(status))).toEqual([]);
   });
+});
+
+describe('large originals', () => {
+  it('need memory no longer than they are needed: there is room for one after the other', async () => {
+    const app = await startApp({
+      AVATAR_ORIGINALS: `file:${folder.directory}`,
+      AVATAR_DEADLINE_MS: '5000',
+    });
+    onTestFinished(() => app.close());
+    await expect.poll(() => app.renderer.up, { timeout: 15_000 }).toBe(1);
+    const statuses: number[] = [];
+    // Together they are more than may be held.
+    for (const user of ['flood-0', 'flood-1', 'flood-2', 'flood-3', 'flood-4']) {
+      const url = `/user_avatar/h/${user}/48/1.png`;
+      statuses.push((await app.server.inject({ url })).statusCode);
+    }
+    expect(statuses).toEqual([200, 200, 200, 200, 200]);
+  }, 60_000);
 });

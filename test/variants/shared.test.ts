@@ -1,5 +1,6 @@
 /** What guards requests from the store of variants: when it is asked, and what is made of its answers. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { AvatarError } from '../../src/errors.ts';
 import { SharedVariantStore } from '../../src/variants/shared.ts';
 import type { VariantStore } from '../../src/variants/store.ts';
 import { moveClock } from '../support/clock.ts';
@@ -15,6 +16,7 @@ let store: VariantStore;
 let shared: SharedVariantStore;
 let results: string[];
 let writes: string[];
+let troubles: string[];
 let count = 0;
 
 beforeAll(async () => {
@@ -26,13 +28,8 @@ beforeEach(async () => {
   store = openVariants(s3, await s3.createBucket(`shared-${count}`), { maxSockets: 8 });
   results = [];
   writes = [];
-  shared = new SharedVariantStore(store, {
-    reads: 2,
-    readWithinMs: 10_000,
-    onResult: (result) => results.push(result),
-    onWrite: (result) => writes.push(result),
-    onTrouble: () => undefined,
-  });
+  troubles = [];
+  shared = guard(10_000);
 });
 
 afterEach(async () => {
@@ -41,6 +38,16 @@ afterEach(async () => {
 });
 
 afterAll(() => s3.stop());
+
+function guard(readWithinMs: number, guarded = store): SharedVariantStore {
+  return new SharedVariantStore(guarded, {
+    reads: 2,
+    readWithinMs,
+    onResult: (result) => results.push(result),
+    onWrite: (result) => writes.push(result),
+    onTrouble: ({ code }) => troubles.push(code),
+  });
+}
 
 /** The store is asked for what is in it, so many times. */
 async function readTimes(times: number): Promise<unknown[]> {
@@ -73,6 +80,44 @@ describe('a store of variants in trouble', () => {
     expect(await readTimes(3)).toEqual([undefined, undefined, undefined]);
     expect(results).toEqual([...FOUND_OUT, 'failed', 'skipped', 'skipped']);
     expect(s3.proxy.requests() - before).toBe(1);
+  });
+});
+
+describe('a store of variants that is slow', () => {
+  beforeEach(async () => {
+    await store.put('key', variantOf('whole'), { signal: never });
+    s3.proxy.inject({ kind: 'silence' });
+  });
+
+  it('is in no trouble because visitors leave', async () => {
+    for (let n = 0; n < 3; n += 1) {
+      const leaving = new AbortController();
+      const reading = shared.read('key', turn, leaving.signal);
+      leaving.abort(new AvatarError('client_left'));
+      await expect(reading).rejects.toMatchObject({ code: 'client_left' });
+    }
+    s3.proxy.heal();
+    expect(await readTimes(1)).toEqual([variantOf('whole')]);
+    expect([results, troubles]).toEqual([[], []]);
+  });
+
+  it('is not blamed by those who never got to ask it', async () => {
+    s3.proxy.heal();
+    const gate = Promise.withResolvers<void>();
+    // It does not hear who leaves.
+    const read: VariantStore['read'] = async (key) => {
+      await gate.promise;
+      return await store.read(key, never);
+    };
+    const hasty = guard(100, { ...store, read });
+    const asked = [hasty.read('key', turn, never), hasty.read('key', turn, never)];
+    const waiting = [1, 2, 3].map(() => hasty.read('key', turn, never));
+    expect(await Promise.all(waiting)).toEqual([undefined, undefined, undefined]);
+    expect([results, troubles]).toEqual([['skipped', 'skipped', 'skipped'], []]);
+    gate.resolve();
+    await Promise.all(asked);
+    // Three failures would have it rest.
+    expect((await hasty.read('key', turn, never))?.variant).toEqual(variantOf('whole'));
   });
 });
 

@@ -93,6 +93,15 @@ describe('a hit by the short way', () => {
     expect(await app.metric('avatar_requests_total', { outcome: 'memory' })).toBe(before + 2);
   });
 
+  it('is not taken with a query, which no line of the log has', async () => {
+    const id = 'with-a-query';
+    for (let n = 0; n < 3; n += 1) await ask(`${PATH}?token=hunter2`, { 'x-request-id': id });
+    const linesOf = () => app.lines.filter((line) => line['id'] === id);
+    await expect.poll(() => linesOf().length).toBe(3);
+    expect(linesOf().map(({ path }) => path)).toEqual([PATH, PATH, PATH]);
+    expect(JSON.stringify(app.lines)).not.toContain('hunter2');
+  });
+
   it('ends when the picture has left the memory, which it does not hold on to', async () => {
     await ask(PATH);
     expect((await ask(PATH)).headers['cache-status']).toBe('avatar-proxy; hit');

@@ -11,6 +11,7 @@ import type { VariantStore } from '../src/variants/store.ts';
 import { formatAvatarPath } from '../src/vocabulary/request.ts';
 import { animation, watch } from './support/animations.ts';
 import { createFolder, startApp, type TestApp } from './support/app.ts';
+import { moveClock } from './support/clock.ts';
 import { connectS3, type TestS3 } from './support/s3-server.ts';
 import { openVariants } from './variants/s3.fixture.ts';
 
@@ -123,6 +124,13 @@ it('a still is shown for ten minutes, is kept from other instances, and is never
   expect(await app.metric('avatar_shared_variant_writes_total')).toBe(1);
   const stored = await store.describe(path.slice(1), never);
   expect([undefined, 'awebp']).toContain(stored?.variant?.format);
+
+  const outcomes = () =>
+    app.lines.filter((line) => line['path'] === path).map(({ outcome }) => outcome);
+  expect(outcomes()).toEqual(['rendered', 'memory', 'memory']);
+  moveClock(600_000);
+  await app.server.inject({ url: path });
+  expect(outcomes()).not.toEqual(['rendered', 'memory', 'memory', 'memory']);
 }, 60_000);
 
 it('a still is not published', async () => {

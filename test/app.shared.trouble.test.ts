@@ -7,6 +7,7 @@ import {
   useSharingInstances,
   WRONG_SECRET,
 } from './app.shared.fixture.ts';
+import { moveClock } from './support/clock.ts';
 import { connectS3 } from './support/s3-server.ts';
 
 const instances = useSharingInstances();
@@ -33,6 +34,21 @@ describe('while originals cannot be asked for', () => {
       ]);
     },
   );
+
+  it('what is served is verified again half a minute later', async () => {
+    const { originals, first, second, user, get, rendered, putOriginal } = instances();
+    await rendered(first);
+    originals.proxy.inject({ kind: 'reply', status: 500 });
+    const { headers: unverified } = await get(second);
+    originals.proxy.heal();
+    await putOriginal(user, await cardOf(120, 120));
+    const etagNow = async (): Promise<unknown> => (await get(second)).headers['etag'];
+    expect(await etagNow()).toBe(unverified['etag']);
+    moveClock(30_000);
+    // The memory looks at the clock once in a millisecond.
+    await expect.poll(etagNow).not.toBe(unverified['etag']);
+    expect(await etagNow()).toMatch(/^"png/);
+  });
 
   it('(hanging) it is noticed, and only few wait for it from then on', async () => {
     const { originals, bucket, start, get, renderedByFirst } = instances();

@@ -52,11 +52,19 @@ function refusingFlood(): Renderer {
   };
 }
 
-/** A pipeline whose reads last until they are let go on. */
-function openPipeline(renderer: Renderer): { pipeline: Pipeline; endReads: () => void } {
+type OpenPipeline = {
+  readonly pipeline: Pipeline;
+  /** Reads last until then, and end with this failure if there is one. */
+  readonly endReads: (failure?: AvatarError) => void;
+  readonly reads: () => number;
+};
+
+function openPipeline(renderer: Renderer): OpenPipeline {
   const read = Promise.withResolvers<void>();
+  let reads = 0;
   const originals: Originals = {
     async read([identity = '']) {
+      reads += 1;
       await read.promise;
       return { identity, bytes: Buffer.from(original), etag: 'e', lastModified: new Date(0) };
     },
@@ -75,7 +83,11 @@ function openPipeline(renderer: Renderer): { pipeline: Pipeline; endReads: () =>
     letters: new Letters({ renderer, variants, observer }, lettersRules),
     observer,
   };
-  return { pipeline: new Pipeline(parts, rules), endReads: read.resolve };
+  return {
+    pipeline: new Pipeline(parts, rules),
+    endReads: (failure) => (failure === undefined ? read.resolve() : read.reject(failure)),
+    reads: () => reads,
+  };
 }
 
 function caller(client: string): Caller {
@@ -125,4 +137,17 @@ describe('one who joined the work begun for another', () => {
     expect((await joined).kind).toBe('variant');
     expect([events.died, pool.pids]).toEqual([[], pids]);
   });
+
+  it.each(['originals_throttled', 'directory_unavailable'] as const)(
+    'does not ask again what has too much to do: %s',
+    async (code) => {
+      const { pipeline, endReads, reads } = openPipeline(open(1));
+      const all = ['first', 'second', 'third'].map((client) =>
+        pipeline.answer(request, caller(client)),
+      );
+      endReads(new AvatarError(code));
+      for (const answer of all) await expect(answer).rejects.toMatchObject({ code });
+      expect(reads()).toBe(1);
+    },
+  );
 });

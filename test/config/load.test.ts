@@ -490,6 +490,15 @@ describe('AVATAR_LOCATOR=discourse', () => {
     expect(config).toMatchObject({ missing: 'letter', format: 'png', sizes: 'any' });
   });
 
+  it('shows nothing of an address that is none: it may hold a password nevertheless', async () => {
+    const [issue] = await issuesOf({
+      AVATAR_LOCATOR: 'discourse',
+      AVATAR_DISCOURSE_URL: 'host=db password=hunter2',
+    });
+    expect(issue).toMatchObject({ variable: 'AVATAR_DISCOURSE_URL', value: '…' });
+    expect(JSON.stringify(issue)).not.toContain('hunter2');
+  });
+
   it('needs a database', async () => {
     const [issue] = await issuesOf({ AVATAR_LOCATOR: 'discourse' });
     expect(issue).toMatchObject({ variable: 'AVATAR_DISCOURSE_URL' });

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -75,6 +76,21 @@ describe('a worker slot whose renderers are replaced', () => {
     for (let count = 0; count < 20; count += 1) await draw(20 + count);
     expect(renderers()).toEqual(before);
   });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'keeps a renderer that is sent %s, as a whole group of processes is',
+    async (signal) => {
+      open({});
+      await draw(48);
+      const before = renderers();
+      const [renderer = 0] = before;
+      process.kill(renderer, signal);
+      // It is not dead at once.
+      await sleep(100);
+      await draw(60);
+      expect(renderers()).toEqual(before);
+    },
+  );
 
   it('does not lay to the new one what the old one says of itself', async () => {
     open({ memoryKeptBytes: 1 });

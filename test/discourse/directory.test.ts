@@ -173,6 +173,18 @@ describe('a look-up', () => {
     expect((await directory.lookUp('bob', 10))?.upload).toBeDefined();
   });
 
+  it('notices within one failure that the column may be read no more', async () => {
+    await server.createDatabase('revoked', `${discourseSchema()}${PEOPLE}${GRANTS}`);
+    const { directory } = openDirectory('revoked');
+    await directory.lookUp('bob', 10);
+    await server.run(
+      'REVOKE SELECT (avatar_upload_id) ON user_associated_accounts FROM avatar_proxy',
+      'revoked',
+    );
+    await expect(directory.lookUp('bob', 10)).rejects.toThrow('grants.sql');
+    expect((await directory.lookUp('bob', 10))?.upload).toBeDefined();
+  });
+
   it('outlives a migration of ids to bigint', async () => {
     await server.createDatabase('growing', discourseSchema() + PEOPLE);
     const { directory } = openDirectory('growing', { role: 'postgres', connections: 1 });

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { AvatarError } from '../../src/errors.ts';
+import { Directory } from '../../src/discourse/directory.ts';
 import {
   createDiscourseLocator,
   type DiscourseLocator,
@@ -8,8 +9,10 @@ import {
 } from '../../src/discourse/locator.ts';
 import { singleSite } from '../../src/discourse/sites.ts';
 import { DEFAULT_SIZES } from '../../src/discourse/sizes.ts';
+import { moveClock } from '../support/clock.ts';
 import { discourseSchema, GRANTS, PEOPLE } from '../support/discourse-database.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 
 let server: PostgresServer;
 const open: DiscourseLocator[] = [];
@@ -208,6 +211,38 @@ describe('a database that hangs', () => {
       server.thaw();
     }
     expect(await healed(locator, 'zed', '10')).toStrictEqual({ kind: 'missing' });
+  });
+});
+
+describe('a directory whose database hangs', () => {
+  it('lets one question at a time find out whether it still does', async () => {
+    const proxy = await startTcpProxy(server.port);
+    const directory = new Directory({
+      site: 'default',
+      database: server.url('forum', 'avatar_proxy').replace(`:${server.port}/`, `:${proxy.port}/`),
+      connectTimeoutMs: 300,
+      statementTimeoutMs: 300,
+    });
+    onTestFinished(async () => {
+      await directory.close();
+      await proxy.stop();
+    });
+    await directory.lookUp('bob', 10);
+    proxy.inject({ kind: 'hang' });
+    await expect(directory.lookUp('bob', 10)).rejects.toMatchObject(UNAVAILABLE);
+
+    // The cooldown is over: one finds out, and is waited for by nobody.
+    moveClock(1000);
+    const ended: string[] = [];
+    const ask = async (name: string): Promise<void> => {
+      const failure: unknown = await directory.lookUp('bob', 10).catch((error: unknown) => error);
+      expect(failure).toMatchObject(UNAVAILABLE);
+      ended.push(name);
+    };
+    const both = [ask('who finds out'), ask('the other')];
+    await new Promise(setImmediate);
+    expect(ended).toEqual(['the other']);
+    await Promise.all(both);
   });
 });
 

@@ -17,7 +17,10 @@ export class MemoryLease {
     this.#turn = turn;
   }
 
-  /** Resolves when so many bytes are leased in all; fewer that were leased before are given back first. */
+  /**
+   * Resolves when so many bytes are leased in all; fewer that were leased before are given back first.
+   * @param signal aborts, if this still waits, before the holder it began with leaves
+   */
   async claim(bytes: number, signal: AbortSignal): Promise<void> {
     // A second read of the same original, because the first one failed or is slow.
     if (bytes <= this.#bytes) return;
@@ -27,7 +30,6 @@ export class MemoryLease {
     this.#giveBack();
     this.#taken = taken;
     this.#bytes = bytes;
-    if (this.#holders === 0) this.#giveBack();
   }
 
   /** @returns to be called when this holder needs the bytes no more; a second call does nothing */

@@ -24,6 +24,10 @@ describe('an address of Discourse', () => {
     expect(() => grammar.parse(path)).toThrow(expect.objectContaining({ code: 'path_invalid' }));
   });
 
+  it.each(['a%0Ab', 'a%00', '%C2%85', 'a%2Fb'])('of %s, which is no name, is nobody’s', (name) => {
+    expect(grammar.parse(`h/${name}/48/10_2.png`)).toMatchObject({ isUnassignable: true });
+  });
+
   it('that it writes, it reads as the same', () => {
     const property = fc.property(
       fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }),

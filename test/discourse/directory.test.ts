@@ -330,6 +330,13 @@ describe('a session', () => {
     expect(faults).toHaveLength(1);
   });
 
+  it('that a question has ended in an error is used for no other', async () => {
+    const { directory } = openDirectory('forum', { connections: 1 });
+    const broken = { name: 'broken', text: 'SELECT nothing FROM nowhere' };
+    await expect(directory.read(broken)).rejects.toThrow('42P01');
+    expect(await directory.lookUp('bob', 10)).toBeDefined();
+  });
+
   it('is prepared once and executed by name', async () => {
     const { directory } = openDirectory('forum', { connections: 1 });
     for (let n = 0; n < 5; n += 1) await directory.lookUp('bob', 10);
@@ -391,6 +398,26 @@ describe('behind a pooler in transaction mode', () => {
     expect(faults).toStrictEqual([]);
     // Nothing is left of the former pool.
     await expect.poll(() => pools.map(({ ended }) => ended)).toStrictEqual([true, false]);
+  });
+
+  it('goes over to another pool once, though two connections have lost their statements', async () => {
+    const pools: Pool[] = [];
+    const directory = new Directory({ site: 'default', database: '' }, () => {
+      const pool = new Pool({ connectionString: server.url('forum'), max: 2 });
+      pools.push(pool);
+      return Promise.resolve(pool);
+    });
+    open.push(directory);
+    const lookUpTwice = () =>
+      Promise.all([directory.lookUp('bob', 10), directory.lookUp('bob', 11)]);
+    await directory.lookUp('bob', 10);
+    const entries = await lookUpTwice();
+    const clients = [await pools[0]?.connect(), await pools[0]?.connect()];
+    for (const client of clients) await client?.query('DEALLOCATE ALL');
+    for (const client of clients) client?.release();
+    expect(await lookUpTwice()).toStrictEqual(entries);
+    expect(await lookUpTwice()).toStrictEqual(entries);
+    expect(pools).toHaveLength(2);
   });
 
   it.each([

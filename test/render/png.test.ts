@@ -225,6 +225,20 @@ describe('a PNG', () => {
     expect(alpha).toBeLessThanOrEqual(1);
   });
 
+  it('merges nothing that is opaque with what is nearly so', async () => {
+    // Three hundred colours, of which a third can be merged.
+    const pixels = picture(160, 4, (x, y, channel) => {
+      const [colour, variety] = [scattered(x >> 2, y >> 2) % 100, (y & 3) % 3];
+      if (channel === 3) return variety === 0 ? 254 : 255;
+      return channel === 0 ? colour + (variety === 1 ? 1 : 0) : (colour * (channel + 5)) % 251;
+    });
+    const png = encodePng(pixels);
+    const { data, colourType } = await decode(png);
+    expect(colourType).toBe(INDEXED);
+    const alphasOf = (samples: Uint8Array) => samples.filter((_, at) => at % 4 === 3);
+    expect(alphasOf(data)).toEqual(alphasOf(pixels.data));
+  });
+
   it('says for no more colours than have it how transparent they are', async () => {
     // More colours than a palette has, of which some are merged and one, the most frequent last, is clear.
     const pixels = picture(160, 4, (x, y, channel) => {

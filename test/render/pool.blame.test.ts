@@ -10,10 +10,13 @@ import {
   open,
   orders,
   pool,
+  residentBytes,
   signalIt,
   slowJob,
   whileRendering,
 } from './pool.fixture.ts';
+
+const POLL = { interval: 5, timeout: 10_000 };
 
 describe('the pool of renderers, when one of them dies or is late,', () => {
   it('gives a picture whose renderer died a second try, as often as that helps', async () => {
@@ -46,6 +49,27 @@ describe('the pool of renderers, when one of them dies or is late,', () => {
     expect(events.died).toHaveLength(deaths);
     const other = await pool.render(job(await card(8, 8).png().toBuffer()), never);
     expect((await lookAt(other)).width).toBe(48);
+  });
+
+  it('gives no second try to a picture over which another renderer has died meanwhile', async () => {
+    open(2);
+    await expect.poll(() => pool.up, { timeout: 15_000 }).toBe(2);
+    const { pids } = pool;
+    const renderings = [48, 60].map(
+      async (size) => await pool.render(await slowJob({ size }), never),
+    );
+    const settled = Promise.allSettled(renderings);
+    // In the middle of decoding, both of them.
+    for (const pid of pids) {
+      await expect.poll(() => residentBytes(pid), POLL).toBeGreaterThan(120e6);
+      process.kill(pid, 'SIGSTOP');
+    }
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    const outcomes = await settled;
+    expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({
+      reason: { code: 'original_quarantined' },
+    });
   });
 
   it('quarantines a picture over which renderers stand still until its answers are due, twice', async () => {

@@ -90,8 +90,8 @@ function openPipeline(renderer: Renderer): OpenPipeline {
   };
 }
 
-function caller(client: string): Caller {
-  return { client, tags: [], wish: 'none', disconnected: () => never };
+function caller(client: string, ...tags: string[]): Caller {
+  return { client, tags, wish: 'none', disconnected: () => never };
 }
 
 const request = parseAvatarPath('forum.example/u/48/1.png');
@@ -136,6 +136,15 @@ describe('one who joined the work begun for another', () => {
     await expect(first).rejects.toMatchObject({ code: 'render_timeout', status: 504 });
     expect((await joined).kind).toBe('variant');
     expect([events.died, pool.pids]).toEqual([[], pids]);
+  });
+
+  it('has the avatar that is being made for who has none, though it holds a copy itself', async () => {
+    const { pipeline, endReads, reads } = openPipeline(open(1));
+    const first = pipeline.answer(request, caller('first'));
+    const holder = pipeline.answer(request, caller('second', `png${PROFILE_VERSIONS.png}-48-e`));
+    endReads();
+    expect([(await first).kind, (await holder).kind]).toEqual(['variant', 'variant']);
+    expect(reads()).toBe(1);
   });
 
   it.each(['originals_throttled', 'directory_unavailable'] as const)(

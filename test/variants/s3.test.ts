@@ -191,6 +191,16 @@ describe('an object that is of no use', () => {
     expect(await read(store)).toEqual({ variant: undefined, version: expect.any(String) });
   });
 
+  it('has no entity tag, and keeps no connection', async () => {
+    const store = open();
+    // More than fits into the sockets: what is merely forgotten never ends.
+    await s3.put(bucket, `test-${count}/${KEY}`, Buffer.alloc(LARGEST_VARIANT_BYTES));
+    s3.proxy.inject({ kind: 'headers', headers: { etag: undefined } });
+    await expect(read(store)).rejects.toMatchObject({ code: 'originals_bad_reply' });
+    s3.proxy.heal();
+    expect(await read(store)).toEqual({ variant: undefined, version: expect.any(String) });
+  });
+
   it('was damaged where it is kept', async () => {
     const store = open();
     const variant = variantOf('whole');

@@ -13,6 +13,7 @@ import {
 } from '../support/discourse-database.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
+import { openVariants, variantOf } from '../variants/s3.fixture.ts';
 import { openPublishing, type Publishing, rendersOf } from './publish.fixture.ts';
 
 let place: Publishing;
@@ -90,6 +91,28 @@ describe('publish', () => {
     expect(linesOf(replaced).at(-1)).toMatchObject({ stored: 6, fresh: 2 });
     const one = await publish(variables, '--user', 'amy', '--sizes', '120');
     expect(linesOf(one).at(-1)).toMatchObject({ avatars: 1, stored: 1, fresh: 0 });
+  });
+
+  it('renders nothing in place of what an encoder of a later version has made', async () => {
+    const { s3, bucket } = place;
+    const variables = { ...variablesFor('later'), AVATAR_SIZES: '24' };
+    await put('later', 'example.org/amy/1', await card(64, 64).png().toBuffer());
+    const store = openVariants(s3, bucket, { prefix: 'later-variants/' });
+    const key = 'user_avatar/example.org/amy/24/1.png';
+    const later = variantOf('later', { etag: `png${PROFILE_VERSIONS.png + 1}-24-abc` });
+    const { signal } = new AbortController();
+    await store.put(key, later, { signal });
+    let puts = 0;
+    const unless = ({ method }: IncomingMessage): boolean => {
+      if (method === 'PUT') puts += 1;
+      return true;
+    };
+    s3.proxy.inject({ kind: 'reset' }, { unless });
+    const ran = await publish(variables).finally(() => s3.proxy.heal());
+    expect(linesOf(ran).at(-1)).toMatchObject({ stored: 0, fresh: 1, broken: 0 });
+    expect(puts).toBe(0);
+    expect((await store.read(key, signal))?.variant).toEqual(later);
+    store.close();
   });
 
   it('tells of avatars that are broken, and goes on with the others', async () => {

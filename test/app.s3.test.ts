@@ -183,13 +183,16 @@ describe('what is wrong with a bucket', () => {
 describe('S3 in trouble', () => {
   afterEach(() => s3.proxy.heal());
 
-  it.each(['reset', 'silence'] as const)(
-    'makes the instance not ready (%s), alive all the same, and ready again',
-    async (kind) => {
+  it.each([
+    ['reset', 503],
+    ['silence', 504],
+  ] as const)(
+    'makes the instance not ready (%s: %i), alive all the same, and ready again',
+    async (kind, status) => {
       const app = await start();
       const ready = async (): Promise<number> => (await app.server.inject('/readyz')).statusCode;
       s3.proxy.inject({ kind });
-      await expect.poll(ready, { timeout: 15_000 }).toBe(503);
+      await expect.poll(ready, { timeout: 15_000 }).toBe(status);
       expect((await app.server.inject('/healthz')).statusCode).toBe(200);
       s3.proxy.heal();
       await expect.poll(ready, { timeout: 15_000 }).toBe(200);

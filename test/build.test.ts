@@ -101,12 +101,8 @@ describe('the built command line', () => {
       AWS_ACCESS_KEY_ID: s3.accessKeyId,
       AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
     };
-    const ran = await promisify(execFile)(process.execPath, args, { env }).catch(
-      (error: unknown) => error,
-    );
-    // The tests' role may write.
-    expect(ran).toMatchObject({ code: 1 });
-    expect(ran).toHaveProperty('stdout', expect.stringContaining('"check":"codecs","state":"ok"'));
-    expect(ran).toHaveProperty('stdout', expect.stringContaining('"warnings":1,"broken":0'));
+    const { stdout } = await promisify(execFile)(process.execPath, args, { env });
+    expect(stdout).toContain('"check":"codecs","state":"ok"');
+    expect(stdout).toContain('"warnings":0,"broken":0');
   });
 });

@@ -72,7 +72,8 @@ describe('the log', () => {
     await ended;
     expect(dropped).toBeGreaterThan(70_000);
     expect(dropped).toBeLessThan(100_000);
-    expect(grown).toBeLessThan(70e6);
+    // 16 MB of lines, and what is not collected yet of 100 MB that pass by.
+    expect(grown).toBeLessThan(90e6);
   });
 
   it('survives a full disk, counts what is lost, and ends when it should', async () => {

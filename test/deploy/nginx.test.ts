@@ -133,6 +133,14 @@ describe.runIf(IS_LIVE)('nginx in front of the service', () => {
     await folder.remove();
   });
 
+  it('lets uploads through to the forum that are larger than nginx by default allows', async () => {
+    forum.take();
+    const body = 'x'.repeat(3_000_000);
+    const { status } = await ask(nginx.port, '/uploads.json', { method: 'POST', body });
+    const sizes = forum.take().map((request) => [request.url, request.body.length]);
+    expect([status, sizes]).toEqual([200, [['/uploads.json', body.length]]]);
+  });
+
   /** How often the service was asked for this path. */
   const seen = (path: string): number => app.lines.filter((line) => line['path'] === path).length;
 

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -128,16 +129,20 @@ describe('the manifests for Kubernetes', () => {
         ]),
       );
       // Debian's Prometheus knows no Kubernetes: what it would find is written into the configuration.
-      const found = container?.ports?.map(({ name, containerPort }) => ({
-        targets: [`10.0.0.1:${containerPort}`],
-        labels: {
-          ...ofPod,
-          __meta_kubernetes_namespace: 'forum',
-          __meta_kubernetes_pod_name: 'avatar-proxy-x',
-          __meta_kubernetes_pod_container_port_name: name,
-        },
-      }));
-      expect(found).toHaveLength(2);
+      const phases = ['Running', 'Failed', 'Succeeded'];
+      const found = phases.flatMap((phase, pod) =>
+        container?.ports?.map(({ name, containerPort }) => ({
+          targets: [`10.0.0.${pod + 1}:${containerPort}`],
+          labels: {
+            ...ofPod,
+            __meta_kubernetes_namespace: 'forum',
+            __meta_kubernetes_pod_name: 'avatar-proxy-x',
+            __meta_kubernetes_pod_phase: phase,
+            __meta_kubernetes_pod_container_port_name: name,
+          },
+        })),
+      );
+      expect(found).toHaveLength(6);
       const discovery = /kubernetes_sd_configs:\n +- role: pod\n/;
       const text = readTemplate('prometheus/kubernetes.yml');
       expect(text).toMatch(discovery);
@@ -177,6 +182,17 @@ describe('the manifests for Kubernetes', () => {
     const namesOf = container?.envFrom?.map((from) => from.configMapRef ?? from.secretRef);
     expect(namesOf?.map((from) => from?.name)).toEqual([name, name]);
     expect(pod?.serviceAccountName).toBe(name);
+  });
+
+  it('give a pod the memory it takes when all limits are reached in the same moment', async () => {
+    const mebibytes = Number(/^(\d+)Mi$/.exec(String(container?.resources?.limits?.['memory']))?.[1]);
+    const page = readFileSync(join(DEPLOY, '..', 'docs', 'operating.md'), 'utf8');
+    const [, variants, together] = /=(\d+)`, as in .*?([\d,]+) in all/s.exec(page) ?? [];
+    const others = Number(together?.replace(',', '')) - Number(variants);
+    // Two renderers, as is documented; variants take a quarter of the limit.
+    expect((await configurationOf(config)).renders).toBe(2);
+    expect(others).toBeGreaterThan(0);
+    expect(mebibytes).toBeGreaterThan(others + Math.min(512, mebibytes / 4));
   });
 
   it('leave the number of pods to the autoscaler', () => {

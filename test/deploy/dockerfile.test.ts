@@ -47,6 +47,12 @@ describe('the Dockerfile', () => {
     }
   });
 
+  it('copies all that is not ignored', () => {
+    const shown = Array.from(ignore.matchAll(/^!(.+)$/gm), ([, name]) => name);
+    const sources = stages.flatMap((stage) => sourcesOf(stage.instructions));
+    expect(new Set(shown)).toEqual(new Set(sources));
+  });
+
   it.each(['.git', '.env', 'node_modules', 'dist', 'coverage', 'test', 'Dockerfile', 'id_rsa'])(
     'never sees %s',
     (name) => {

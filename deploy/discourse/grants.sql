@@ -2,9 +2,13 @@
 -- whose avatar an address means. It cannot read e-mail addresses, passwords, tokens, posts or
 -- settings, and it cannot write.
 --
--- Run it as the owner of Discourse's tables or a superuser, in the database of each site, after each
--- restore of a backup (a restore makes new tables, without these rights) and after the upgrade that
--- brings user_associated_accounts.avatar_upload_id. Running it again changes nothing.
+-- Run it as a superuser. Where there is none (RDS), run it as a role with CREATEROLE, such as the master user,
+-- that owns Discourse's database and tables or is a member of the role that does (GRANT discourse TO master).
+-- Take the same one each time: from PostgreSQL 16 on only it and superusers may change what it has made.
+--
+-- Run it in the database of each site, after each restore of a backup (a restore makes new tables,
+-- without these rights) and after the upgrade that brings user_associated_accounts.avatar_upload_id.
+-- Running it again changes nothing.
 --
 --     psql -v ON_ERROR_STOP=1 -1 -f grants.sql discourse
 --     psql -c '\password avatar_proxy' discourse

@@ -101,14 +101,19 @@ it('shows the container their folder, with Discourse alone, and lets it write no
 });
 
 it.each([
-  ['template:{user}/{id}', '', []],
-  ['discourse', '/forum/database', []],
-  ['template:{user}/{id}', '/forum/database', ['Locator=discourse alone']],
-  ['discourse', '', ['needs DiscourseUrlParameter']],
-])('with the locator %s and the parameter "%s" refuses the stack: %j', (locator, name, why) => {
-  const found = refusals({ Locator: locator, DiscourseUrlParameter: name });
-  expect(found).toEqual(why.map((part) => expect.stringContaining(part)));
-});
+  ['template:{user}/{id}', '', '', []],
+  ['discourse', '/forum/database', 'forum.example.org', []],
+  ['template:{user}/{id}', '/forum/database', '', ['Locator=discourse alone']],
+  ['discourse', '', 'forum.example.org', ['needs DiscourseUrlParameter']],
+  // Whoever invents a host would have it rendered and stored.
+  ['discourse', '/forum/database', '', ['needs Hosts']],
+])(
+  'with the locator %s, the parameter "%s" and the hosts "%s" refuses the stack: %j',
+  (locator, name, hosts, why) => {
+    const found = refusals({ Locator: locator, DiscourseUrlParameter: name, Hosts: hosts });
+    expect(found).toEqual(why.map((part) => expect.stringContaining(part)));
+  },
+);
 
 type Rule = {
   readonly RuleCondition: boolean;

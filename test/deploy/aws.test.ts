@@ -86,6 +86,12 @@ describe('what the template sets up', () => {
   });
 
   it('gives an instance for its last requests as long as the service takes', async () => {
+  it('serves any host unless it is told which there are', async () => {
+    expect((await configurationOf(environment())).hosts).toBeUndefined();
+    const { hosts } = await configurationOf(environment({ Hosts: 'forum.example.org b.example' }));
+    expect([...(hosts ?? [])]).toEqual(['forum.example.org', 'b.example']);
+  });
+
     const { drainMs, deadlineMs } = await configurationOf(environment());
     expect(attributesOf('TargetGroup')['deregistration_delay.timeout_seconds']).toBe(
       '${DrainSeconds}',
@@ -334,10 +340,14 @@ function propertiesOf(name: string): Record<string, unknown> {
   return template.Resources[name]?.Properties ?? {};
 }
 
-/** What the instance writes to the service's environment, with the parameters' defaults filled in. */
-function environment(): Record<string, string> {
+/** What the instance writes to the service's environment; parameters that are not given have their defaults. */
+function environment(parameters: Record<string, string> = {}): Record<string, string> {
   const lines = /<<'ENVIRONMENT'\n(.*?)\n *ENVIRONMENT\n/s.exec(text)?.[1]?.split('\n') ?? [];
-  const given: Record<string, string> = { 'AWS::Region': 'eu-west-1', NegotiateLine: '' };
+  const given: Record<string, string> = {
+    'AWS::Region': 'eu-west-1',
+    NegotiateLine: '',
+    ...parameters,
+  };
   const filled = lines.map((line) =>
     line.trim().replaceAll(/\$\{([\w:]+)\}/g, (_whole, name: string) => {
       return given[name] ?? String(template.Parameters[name]?.Default ?? name);

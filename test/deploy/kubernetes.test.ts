@@ -47,7 +47,7 @@ describe('the manifests for Kubernetes', () => {
   });
 
   it('set what the service reads', async () => {
-    const { originals, drainMs, deadlineMs } = await configurationOf(config);
+    const { originals, hosts, sizes, drainMs, deadlineMs } = await configurationOf(config);
     expect(originals).toMatchObject([{ kind: 's3' }]);
     const graceMs = (pod?.terminationGracePeriodSeconds ?? 0) * 1000;
     expect(graceMs).toBeGreaterThan(drainMs + deadlineMs);
@@ -58,6 +58,8 @@ describe('the manifests for Kubernetes', () => {
     expect(prefix.startsWith('AVATAR_')).toBe(true);
     expect(pod?.enableServiceLinks).toBe(false);
   });
+    // Else anybody could fill the bucket of variants.
+    expect([hosts?.size, Array.isArray(sizes)]).toEqual([1, true]);
 
   it('take every right from the container that can be taken', () => {
     expect(pod?.securityContext).toMatchObject({

@@ -1,4 +1,5 @@
 import { CelEngine, type StandardDiagnostic, TemplateFile } from '@aws/cloudformation-validate';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -85,13 +86,13 @@ describe('what the template sets up', () => {
     expect(drainMs).toBe(Number(template.Parameters['DrainSeconds']?.Default) * 1000);
   });
 
-  it('gives an instance for its last requests as long as the service takes', async () => {
   it('serves any host unless it is told which there are', async () => {
     expect((await configurationOf(environment())).hosts).toBeUndefined();
     const { hosts } = await configurationOf(environment({ Hosts: 'forum.example.org b.example' }));
     expect([...(hosts ?? [])]).toEqual(['forum.example.org', 'b.example']);
   });
 
+  it('gives an instance for its last requests as long as the service takes', async () => {
     const { drainMs, deadlineMs } = await configurationOf(environment());
     expect(attributesOf('TargetGroup')['deregistration_delay.timeout_seconds']).toBe(
       '${DrainSeconds}',
@@ -153,6 +154,10 @@ describe('what the template sets up', () => {
       ErrorCachingMinTTL: 0,
     }));
     expect(errors).toEqual(uncached);
+    // Who makes a distribution of their own is told the same.
+    const readme = readFileSync(join(DEPLOY, '..', 'README.md'), 'utf8');
+    const said = /minimum TTL of ([\d, and]+) to 0/.exec(readme)?.[1]?.match(/\d+/g)?.map(Number);
+    expect(said).toEqual(uncached.map(({ ErrorCode }) => ErrorCode));
   });
 
   it('sends with what is in the bucket what the service sends, as CloudFront lets it be said', () => {

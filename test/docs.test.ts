@@ -112,6 +112,39 @@ describe('the documentation', () => {
     expect(sectionOf(document, 'made of')).toBe(`<!-- ${capacityDigest(tables)} -->`);
   });
 
+  it('says who sends the bill as those tables do', () => {
+    const [, ...rows] = sectionOf(texts.get('docs/capacity.md') ?? '', 'bucket first').split('\n');
+    const sumOf = (part: RegExp): number[] => {
+      const cells = rows
+        .filter((row) => part.test(row))
+        .map((row) =>
+          row
+            .split('|')
+            .slice(2, -1)
+            .map((cell) => Number(cell.replace(/[*,]/g, ''))),
+        );
+      return (cells[0] ?? []).map((_cell, column) =>
+        cells.reduce((sum, row) => sum + (row[column] ?? 0), 0),
+      );
+    };
+    const all = sumOf(/together/);
+    const shares = sumOf(/^\| CloudFront/).map((dollars, column) => dollars / (all[column] ?? 0));
+    // 100,000 users, a million and more; README and page say so.
+    expect(shares[0]).toBeLessThan(0.5);
+    for (const share of shares.slice(1)) expect(share).toBeGreaterThan(0.85);
+    for (const name of ['README.md', 'docs/capacity.md']) {
+      expect(texts.get(name)).toMatch(/[Ff]rom a million users on,.*\bthe bill is the\s+CDN's/);
+    }
+  });
+
+  it('names a region with every server that is not AWS, without which nothing can be signed', () => {
+    const addresses = [...texts.values()].flatMap(
+      (text) => text.match(/s3:\/\/[^\s'`]*endpoint=[^\s'`]*/g) ?? [],
+    );
+    expect(addresses.length).toBeGreaterThan(1);
+    for (const address of addresses) expect(address).toMatch(/[?&]region=/);
+  });
+
   it('has a comparison with the real service, and what was planned is what came', () => {
     // When this fails: `npm run plan:check`.
     const rows = sectionOf(texts.get('docs/capacity.md') ?? '', 'check')

@@ -16,6 +16,13 @@ describe('docs/operating.md', () => {
     }
   });
 
+  it('has instances of AWS replaced after the next are there, within what AWS allows', () => {
+    const [, text = ''] = /start-instance-refresh [^']*--preferences '([^']+)'/.exec(page) ?? [];
+    const preferences: unknown = JSON.parse(text);
+    // "the difference between them cannot be greater than 100", and 200 is the most.
+    expect(preferences).toEqual({ MinHealthyPercentage: 100, MaxHealthyPercentage: 200 });
+  });
+
   it('names no variable that there is not', () => {
     const variables = Array.from(page.matchAll(/\b(?:AVATAR|ADMIN)_[A-Z_]+/g), ([name]) => name);
     expect(variables.filter((name) => !(name in EnvironmentSchema.properties))).toEqual([]);

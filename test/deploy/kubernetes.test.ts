@@ -10,11 +10,20 @@ import type { ConfigMap, Service } from 'kubernetes-types/core/v1.d.ts';
 import type { NetworkPolicy } from 'kubernetes-types/networking/v1.d.ts';
 import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.d.ts';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { findProgram } from '../support/programs.ts';
 import { configurationOf, DEPLOY, readTemplate } from './templates.ts';
 
 type Manifest = { readonly apiVersion: string; readonly kind: string };
+
+/** Of monitoring.coreos.com/v1. */
+type PodMonitor = {
+  readonly spec: {
+    readonly jobLabel: string;
+    readonly selector: { readonly matchLabels: Readonly<Record<string, string>> };
+    readonly podMetricsEndpoints: ReadonlyArray<{ readonly port: string }>;
+  };
+};
 
 /** What there is one of. */
 type Kinds = {
@@ -49,6 +58,8 @@ describe('the manifests for Kubernetes', () => {
   it('set what the service reads', async () => {
     const { originals, hosts, sizes, drainMs, deadlineMs } = await configurationOf(config);
     expect(originals).toMatchObject([{ kind: 's3' }]);
+    // Else anybody could fill the bucket of variants.
+    expect([hosts?.size, Array.isArray(sizes)]).toEqual([1, true]);
     const graceMs = (pod?.terminationGracePeriodSeconds ?? 0) * 1000;
     expect(graceMs).toBeGreaterThan(drainMs + deadlineMs);
   });
@@ -58,8 +69,6 @@ describe('the manifests for Kubernetes', () => {
     expect(prefix.startsWith('AVATAR_')).toBe(true);
     expect(pod?.enableServiceLinks).toBe(false);
   });
-    // Else anybody could fill the bucket of variants.
-    expect([hosts?.size, Array.isArray(sizes)]).toEqual([1, true]);
 
   it('take every right from the container that can be taken', () => {
     expect(pod?.securityContext).toMatchObject({
@@ -170,6 +179,25 @@ describe('the manifests for Kubernetes', () => {
     },
   );
 
+  it('are found by the Prometheus Operator as docs/operating.md has it, under the same name', () => {
+    const page = readFileSync(join(DEPLOY, '..', 'docs', 'operating.md'), 'utf8');
+    const blocks = Array.from(
+      page.matchAll(/^```yaml\n(.*?)^```/gms),
+      ([, content = '']) => content,
+    );
+    const monitor: PodMonitor = parse(blocks.find((each) => each.includes('PodMonitor')) ?? '');
+    const { jobLabel, selector, podMetricsEndpoints: endpoints } = monitor.spec;
+    const labels = deployment.spec?.template.metadata?.labels ?? {};
+    expect(selector.matchLabels).toEqual(labels);
+    const ports = container?.ports?.map(({ name }) => name);
+    expect(endpoints.filter(({ port }) => !ports?.includes(port))).toEqual([]);
+    expect(endpoints).toEqual([{ port: 'admin' }]);
+    const alerts = readTemplate('prometheus/alerts.yml');
+    expect(alerts).toContain(`up{job="${labels[jobLabel]}"}`);
+    // All that the `spec` of a PrometheusRule may have.
+    expect(Object.keys(Object(parse(alerts)))).toEqual(['groups']);
+  });
+
   it('mean the same pods everywhere', () => {
     const labels = deployment.spec?.template.metadata?.labels;
     expect(deployment.spec?.selector.matchLabels).toEqual(labels);
@@ -187,7 +215,9 @@ describe('the manifests for Kubernetes', () => {
   });
 
   it('give a pod the memory it takes when all limits are reached in the same moment', async () => {
-    const mebibytes = Number(/^(\d+)Mi$/.exec(String(container?.resources?.limits?.['memory']))?.[1]);
+    const mebibytes = Number(
+      /^(\d+)Mi$/.exec(String(container?.resources?.limits?.['memory']))?.[1],
+    );
     const page = readFileSync(join(DEPLOY, '..', 'docs', 'operating.md'), 'utf8');
     const [, variants, together] = /=(\d+)`, as in .*?([\d,]+) in all/s.exec(page) ?? [];
     const others = Number(together?.replace(',', '')) - Number(variants);

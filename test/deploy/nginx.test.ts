@@ -1,5 +1,8 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { Agent } from 'node:http';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { Agent, createServer } from 'node:http';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { LIMITS } from '../../src/http/server.ts';
@@ -69,9 +72,39 @@ describe('the nginx example as a text', () => {
   });
 });
 
+const migration = readFileSync(join(import.meta.dirname, '../../docs/migration.md'), 'utf8');
+const settingsIn = (section: string): string =>
+  /^```nginx\n(.*?)^```/ms.exec(migration.split(`# ${section}\n`)[1] ?? '')?.[1] ?? '';
+
+describe.runIf(IS_LIVE)(
+  'nginx in front of the forum that docs/migration.md has in a container',
+  () => {
+    it('asks it by its socket', async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'avatar-socket-'));
+      onTestFinished(() => rm(folder, { recursive: true, force: true }));
+      const socket = join(folder, 'nginx.http.sock');
+      const forum = createServer((_request, response) => response.end('the forum')).listen(socket);
+      await once(forum, 'listening');
+      onTestFinished(() => void forum.close());
+      // Started by root, its workers are somebody else; as within the container, whose nginx sees to it.
+      await Promise.all([chmod(folder, 0o755), chmod(socket, 0o666)]);
+      const documented = settingsIn('Discourse in its standard container');
+      const upstream = change(documented, [
+        { what: /\/var\/discourse\/shared\/standalone\/nginx\.http\.sock/g, to: socket },
+      ]);
+      const nginx = await startNginx({ avatars: '127.0.0.1:9', forum: '127.0.0.1:9' }, (text) =>
+        // The name of its server is what the tests change elsewhere.
+        change(text, [{ what: /^ +upstream forum \{\n/gm, to: `${upstream}upstream before {\n` }]),
+      );
+      onTestFinished(() => nginx.stop());
+      const { status, body } = await ask(nginx.port, '/latest');
+      expect([status, body.toString()]).toEqual([200, 'the forum']);
+    });
+  },
+);
+
 describe.runIf(IS_LIVE)('nginx with the location that docs/migration.md has for imgproxy', () => {
-  const document = readFileSync(join(import.meta.dirname, '../../docs/migration.md'), 'utf8');
-  const [, location = ''] = /^```nginx\n(.*?)^```/ms.exec(document) ?? [];
+  const location = settingsIn('From imgproxy');
 
   it.each([['off'], ['on']])('sends old addresses on, with merge_slashes %s', async (merges) => {
     const nobody = '127.0.0.1:9';

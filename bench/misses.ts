@@ -16,7 +16,7 @@ import {
   type Miss,
   startSharpLoop,
 } from './support/misses.ts';
-import { nginxModule, type Peer, startIpx, startNginx } from './support/peers.ts';
+import { nginxModule, type Peer, startIpx, startNginx, startPlain } from './support/peers.ts';
 import { drawPictures, giveToUsers, type Picture, SIZES } from './support/pictures.ts';
 import { barPlot } from './support/plot.ts';
 import { startFilledS3 } from './support/s3.ts';
@@ -39,6 +39,7 @@ export async function misses({ quick, workshop, say }: BenchContext): Promise<Re
 
   const png = await startWith(workshop, toPng, 'png');
   const same = await startWith(workshop, kept, 'kept');
+  const plain = await startPlain(workshop, { folder: join(workshop.folder, 'originals-png') });
   const loop = startSharpLoop(
     workshop,
     toPng.map(({ picture, size, format }) => ({ file: picture.file, size, format })),
@@ -47,6 +48,8 @@ export async function misses({ quick, workshop, say }: BenchContext): Promise<Re
   const imageFilter = await startImageFilter(workshop, join(workshop.folder, 'pictures'));
   const magick = findImageMagick();
   const s3 = withS3 ? await startFilledS3(workshop, inS3(perRound, 0, pictures)) : undefined;
+
+  const plainS3 = s3 === undefined ? undefined : await startPlain(workshop, s3);
 
   const best = await bestConcurrency((atOnce) => loop.run(atOnce, 0, perRound));
   say(`sharp alone is fastest with ${best} at once; ${warmUp} + ${rounds} rounds of ${perRound}`);
@@ -67,11 +70,13 @@ export async function misses({ quick, workshop, say }: BenchContext): Promise<Re
     const [from, to] = [round * perRound, (round + 1) * perRound];
     const [pngs, keeps] = [toPng.slice(from, to), kept.slice(from, to)];
     await contest('avatar-proxy', () => ask(png, pngs, avatarPath));
+    await contest('plain server', () => ask(plain, pngs, avatarPath));
     await contest('sharp alone', () => loop.run(best, from, to));
-    if (s3 !== undefined)
-      await contest('avatar-proxy, from S3', () =>
-        ask(s3.service, inS3(perRound, round, pictures), avatarPath),
-      );
+    if (s3 !== undefined && plainS3 !== undefined) {
+      const fromS3 = inS3(perRound, round, pictures);
+      await contest('avatar-proxy, from S3', () => ask(s3.service, fromS3, avatarPath));
+      await contest('plain server, from S3', () => ask(plainS3, fromS3, avatarPath));
+    }
     if (ipx !== undefined) await contest('ipx', () => ask(ipx, pngs, ipxPath));
     await contest('avatar-proxy, format kept', () => ask(same, keeps, avatarPath));
     if (imageFilter !== undefined) {
@@ -87,7 +92,7 @@ export async function misses({ quick, workshop, say }: BenchContext): Promise<Re
     magick === undefined
       ? []
       : await compareWithMagick(workshop, png, magick, quick ? pictures.slice(0, 4) : pictures);
-  const s3Kind = s3?.kind;
+  const s3Kind = s3?.connection.kind;
   await s3?.stop();
 
   const rate = (name: string): number[] => (results.get(name) ?? []).map((done) => done.perSecond);
@@ -99,17 +104,21 @@ export async function misses({ quick, workshop, say }: BenchContext): Promise<Re
       `Six originals (400 px JPEG, 512 px PNG with alpha, 900 px WebP, animated GIF, JPEGs of 6 and 12 megapixels) ` +
       `in 20 sizes of 24–360 px as PNG, each miss of another user and nothing asked for twice; ${AT_ONCE} at once, ` +
       `all cores; ${rounds} interleaved rounds of ${perRound}, after ${warmUp} that are not counted. sharp alone: the same transform in a loop in one process, ` +
-      `originals in memory, ${best} at once (its best). CPU is that of all processes of a server.`,
+      `originals in memory, ${best} at once (its best). The plain server is node:http around that transform, in one process, ` +
+      `without anything that protects, keeps or tells: what it is short of sharp alone is the price of a server on these cores. CPU is that of all processes of a server.`,
     tables: [
       {
-        head: ['who', 'per second', 'CPU ms each', '÷ sharp alone'],
+        head: ['who', 'per second', 'CPU ms each', '÷ sharp alone', '÷ plain server'],
         rows: [...results].map(([name, done]) => [
           name,
           withSpread(rate(name)),
           withSpread(done.map((each) => each.cpuMsEach)),
-          name.includes('kept') || name.includes('nginx')
-            ? '(other formats)'
-            : withSpread(ratios(rate(name), rate('sharp alone'))),
+          ...(name.includes('kept') || name.includes('nginx')
+            ? ['(other formats)', '']
+            : [
+                withSpread(ratios(rate(name), rate('sharp alone'))),
+                withSpread(ratios(rate(name), rate(plainPeer(name)))),
+              ]),
         ]),
       },
     ],
@@ -158,6 +167,10 @@ export async function misses({ quick, workshop, say }: BenchContext): Promise<Re
       },
     ],
   };
+}
+
+function plainPeer(name: string): string {
+  return name.includes('S3') ? 'plain server, from S3' : 'plain server';
 }
 
 function target(what: string, values: number[], atLeast: number): Target {

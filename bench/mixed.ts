@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { whereGeneratorsRun } from './support/ahead.ts';
 import { type BenchContext, runAlone } from './support/bench.ts';
 import { residentMegabytesOf } from './support/cpu.ts';
+import { hitsBesideSharp } from './support/busy-neighbour.ts';
 import { closedLoop, openLoop, type Reply } from './support/load.ts';
 import { avatarPath, listMisses, type Miss } from './support/misses.ts';
 import { drawPictures, giveToUsers, type Picture, pictureNamed } from './support/pictures.ts';
@@ -41,6 +42,8 @@ export async function mixed(context: BenchContext): Promise<Report> {
     notes: [
       'Capacity is measured with the same hits going on and 16 misses at once. What a miss takes at the admitted depth is ' +
         'that depth (reads and renders, running and waiting, median over the run) divided by capacity.',
+      'Bare node:http answers the same hits and does nothing else, beside as many of sharp’s renders at once as there ' +
+        'are cores, with the priority of renderers: the least that hits suffer on cores that render.',
       whereGeneratorsRun(),
     ],
     plots: [
@@ -115,7 +118,15 @@ async function overloadService(
     hits(calm),
     closedLoop(workshop, await makeMisses(24), 1),
   ]);
+  const [sampleUrl = ''] = hitUrls;
+  const sample = await ask(sampleUrl);
   await service.stop();
+  const floor = await hitsBesideSharp(workshop, {
+    pictures,
+    sample,
+    rate: HITS_PER_SECOND,
+    seconds: calm,
+  });
 
   const accepted = replies.filter(({ status }) => status === 200);
   const refused = replies.filter(({ status }) => status === 503);
@@ -141,6 +152,8 @@ async function overloadService(
         row('misses accepted', accepted),
         row('misses refused (503)', refused),
         row('misses, 5 s after', laterMisses),
+        row('hits of bare node:http, idle', floor.idle),
+        row('hits of bare node:http beside sharp alone', floor.busy),
         ['misses with another answer', number(others), '', '', ''],
       ],
     },

@@ -33,7 +33,9 @@ export async function publish({ quick, workshop, say }: BenchContext): Promise<R
   try {
     const bucket = await s3.createBucket('publish');
     const forum = await gather(workshop, pictures, users);
-    const loop = startSharpLoop(workshop, forum.work, NICENESS);
+    const loop = startSharpLoop(workshop, forum.work, { niceness: NICENESS });
+    const store = { bucket, connection: s3 };
+    const storing = startSharpLoop(workshop, forum.work, { niceness: NICENESS, store });
     const results = new Map<string, Done[]>();
     const note = (name: string, done: Done): void => {
       results.set(name, [...(results.get(name) ?? []), done]);
@@ -52,6 +54,8 @@ export async function publish({ quick, workshop, say }: BenchContext): Promise<R
         // The server keeps it all in memory, which the fifth round would fill: it stops answering then.
         await s3.empty(bucket);
         note(`sharp alone, ${atOnce} at once`, await sharpOnce(loop, atOnce, forum));
+        note(`sharp that stores, ${atOnce} at once`, await sharpOnce(storing, atOnce, forum));
+        await s3.empty(bucket);
       }
       // The first is not counted: compilers warm up, files are read into memory.
       if (round === 0) results.clear();
@@ -64,7 +68,8 @@ export async function publish({ quick, workshop, say }: BenchContext): Promise<R
       about:
         `${users} avatars, of six originals, in ${SIZES.length} sizes as PNG: \`avatar-proxy publish\` from a folder into an ` +
         `empty prefix of a bucket, and sharp alone in one process, originals in memory, nothing stored, with the same ` +
-        `decodes (one for several sizes of a large original), as many renders at once and the priority of renderers; ${rounds} interleaved rounds.`,
+        `decodes (one for several sizes of a large original), as many renders at once and the priority of renderers; and the ` +
+        `same loop with what it makes put into the bucket; ${rounds} interleaved rounds.`,
       tables: [
         {
           head: ['who', 'renders per second', 'CPU ms each'],
@@ -82,7 +87,7 @@ export async function publish({ quick, workshop, say }: BenchContext): Promise<R
       })),
       notes: [
         `The S3 server (${s3.kind}) shares the cores: with as many renders as cores its work, and that of talking to it, ` +
-          `is taken from them.`,
+          `is taken from them. The loop that stores is what is left to reach with it.`,
         'The CPU of publish is that of the command, its start included, and its renderers, without the S3 server.',
       ],
       plots: [],

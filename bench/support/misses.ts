@@ -1,10 +1,12 @@
 /** Misses: a list of pieces of work, none twice, and those who do it. */
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Format } from '../../src/vocabulary/formats.ts';
+import type { S3Connection } from '../../test/support/s3-server.ts';
 import { cpuSeconds, treeCpuSeconds } from './cpu.ts';
 import { closedLoop } from './load.ts';
 import { type Picture, SIZES } from './pictures.ts';
@@ -25,6 +27,11 @@ export type LoopWork = {
   readonly also?: readonly number[];
   /** From the original itself, where the service goes by way of a shared square. */
   readonly isSeparate?: boolean;
+};
+
+export type LoopPlan = {
+  readonly work: readonly LoopWork[];
+  readonly store?: LoopStore | undefined;
 };
 
 export type Done = {
@@ -77,14 +84,23 @@ export type SharpLoop = {
   run(atOnce: number, from: number, to: number): Promise<Done>;
 };
 
-/** @param niceness as renderers have it, where it is them who are compared */
+type LoopOptions = {
+  /** As renderers have it, where it is them who are compared. */
+  readonly niceness?: number;
+  /** Where variants go; by default nowhere. */
+  readonly store?: LoopStore;
+};
+
+/** A bucket, which whoever starts the loop empties. */
+export type LoopStore = { readonly bucket: string; readonly connection: S3Connection };
+
 export function startSharpLoop(
   workshop: Workshop,
   work: readonly LoopWork[],
-  niceness = 0,
+  { niceness = 0, store }: LoopOptions = {},
 ): SharpLoop {
-  const file = join(workshop.folder, 'sharp-loop.json');
-  writeFileSync(file, JSON.stringify(work));
+  const file = join(workshop.folder, `sharp-loop-${randomUUID()}.json`);
+  writeFileSync(file, JSON.stringify({ work, store } satisfies LoopPlan));
   const running = workshop.start(
     process.execPath,
     [join(import.meta.dirname, 'sharp-loop.ts'), file],

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { freePort } from '../../test/support/ports.ts';
 import { findProgram } from '../../test/support/programs.ts';
 import { findIpx } from './machine.ts';
+import type { Source } from './plain-server.ts';
 import { type Asked, untilAnswered } from './service.ts';
 import type { Running, Workshop } from './workshop.ts';
 
@@ -27,6 +28,16 @@ export async function startBare(
     args.push(`${base}.json`, `${base}.body`);
   }
   return await started(workshop.start(process.execPath, args, { core }), port, '/');
+}
+
+/** The least a server of avatars does (`plain-server.ts`). */
+export async function startPlain(workshop: Workshop, source: Source): Promise<Peer> {
+  const port = await freePort();
+  const args = [join(import.meta.dirname, 'plain-server.ts'), `${port}`, JSON.stringify(source)];
+  const running = workshop.start(process.execPath, args, {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  return await started(running, port, '/');
 }
 
 type NginxSite = {

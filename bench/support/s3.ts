@@ -1,12 +1,13 @@
 /** A service that reads from a real S3 server where there is one, else from an emulator. */
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { startS3Server } from '../../test/support/s3-server.ts';
+import { type S3Connection, startS3Server } from '../../test/support/s3-server.ts';
 import type { Miss } from './misses.ts';
 import { type Service, startService } from './service.ts';
 import type { Workshop } from './workshop.ts';
 
 type FilledS3 = {
-  readonly kind: string;
+  readonly connection: S3Connection;
+  readonly bucket: string;
   readonly service: Service;
   readonly stop: () => Promise<void>;
 };
@@ -15,7 +16,8 @@ const BUCKET = 'avatar-bench';
 
 export async function startFilledS3(workshop: Workshop, work: readonly Miss[]): Promise<FilledS3> {
   const server = await startS3Server();
-  const { kind, endpoint, accessKeyId, secretAccessKey } = server.connection;
+  const { connection } = server;
+  const { endpoint, accessKeyId, secretAccessKey } = connection;
   const client = new S3Client({
     endpoint,
     region: 'us-east-1',
@@ -35,5 +37,5 @@ export async function startFilledS3(workshop: Workshop, work: readonly Miss[]): 
       AWS_SECRET_ACCESS_KEY: secretAccessKey,
     },
   });
-  return { kind, service, stop: () => server.stop() };
+  return { connection, bucket: BUCKET, service, stop: () => server.stop() };
 }

@@ -28,7 +28,10 @@ const FAILURES_OF_TROUBLE = 4;
 const READS_IN_TROUBLE = 4;
 /** A read that the deadline ended after less time may only have waited for its turn. */
 const SUSPICIOUS_MS = 2000;
-/** Healing is noticed within the sum of these, whatever hangs on connections that are dead. */
+/**
+ * Healing is noticed within the sum of these, whatever hangs on connections that are dead: a trial
+ * that meets one is the last to do so, for the idle ones are closed then (`s3/http-handler.ts`).
+ */
 const TRIAL_EVERY_MS = 1000;
 const TRIAL_TIMEOUT_MS = 2000;
 

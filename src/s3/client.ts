@@ -1,5 +1,5 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
-import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { S3HttpHandler } from './http-handler.ts';
 import type { S3Place } from './place.ts';
 import { followBucketRegion } from './region.ts';
 
@@ -54,7 +54,7 @@ export function createS3Client(settings: S3Settings): S3Client {
     // socket when the body is abandoned. Other servers than AWS don't know the newer checksums.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: new NodeHttpHandler({
+    requestHandler: new S3HttpHandler({
       httpAgent: agent,
       httpsAgent: agent,
       connectionTimeout: timeouts.connectMs,

@@ -1,4 +1,5 @@
 import { NodeHttpHandler, type NodeHttpHandlerOptions } from '@smithy/node-http-handler';
+import { limitBody } from './reply-limit.ts';
 
 type Handle = NodeHttpHandler['handle'];
 type Options = NodeHttpHandlerOptions & {
@@ -12,6 +13,11 @@ type Options = NodeHttpHandlerOptions & {
  */
 const PART_OF_SILENCE = 1 / 8;
 
+/** Of errors, which S3 spells in less than a kilobyte. */
+const MAX_ERROR_BYTES = 64 * 1024;
+/** Of a page of a thousand keys, each of 1024 bytes that XML spells with six. */
+const MAX_PAGE_BYTES = 8 * 1024 * 1024;
+
 /**
  * The SDK's handler of requests, for servers that do what it does not expect.
  *
@@ -19,6 +25,8 @@ const PART_OF_SILENCE = 1 / 8;
  * closes them. The SDK gives up the one that a request was silent on, and takes the next one: an
  * outage would last for as many requests as there are connections. So after one silence no idle
  * connection is trusted; new ones find the server that answers.
+ *
+ * And what the SDK reads into memory has no limit there: errors, and listings.
  */
 export class S3HttpHandler extends NodeHttpHandler {
   readonly #silenceMs: number;
@@ -30,13 +38,20 @@ export class S3HttpHandler extends NodeHttpHandler {
 
   override async handle(...asked: Parameters<Handle>): ReturnType<Handle> {
     const askedAt = performance.now();
+    let reply: Awaited<ReturnType<Handle>>;
     try {
-      return await super.handle(...asked);
+      reply = await super.handle(...asked);
     } catch (thrown) {
       // Whoever ends the wait: the SDK's own time-out, a deadline, patience where there is another store.
       if (performance.now() - askedAt >= this.#silenceMs) this.#closeIdle();
       throw thrown;
     }
+    const [{ query }] = asked;
+    const { response } = reply;
+    if (response.statusCode >= 300) limitBody(response, MAX_ERROR_BYTES);
+    // Objects are read by who knows their limit.
+    else if (query['x-id'] !== 'GetObject') limitBody(response, MAX_PAGE_BYTES);
+    return reply;
   }
 
   #closeIdle(): void {

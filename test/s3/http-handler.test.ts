@@ -1,14 +1,18 @@
-/** What a client of S3 does about servers that hang. */
+/** What a client of S3 does about servers that hang, and about replies without an end. */
 import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { pipeline, Readable } from 'node:stream';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { OriginalStore } from '../../src/originals/store.ts';
+import { createS3Listing } from '../../src/s3/listing.ts';
 import { useS3 } from '../originals/s3.fixture.ts';
 import { never, readOriginal } from '../originals/store-suite.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 
 const fixture = useS3();
 const CONNECTIONS = 6;
+const MEGABYTE = 1024 * 1024;
 
 beforeAll(async () => {
   const { s3, bucket } = fixture();
@@ -91,6 +95,60 @@ it('a client that leaves at once costs no connection but its own', async () => {
   expect(server.connections()).toBe(CONNECTIONS - 1);
 });
 
+describe('a reply without an end', () => {
+  it.each([
+    [503, 'originals_throttled', /asks for less \[status 503, ReplyTooLarge\]/],
+    [500, 'originals_unavailable', /the server failed \[status 500, ReplyTooLarge\]/],
+    [403, 'originals_access_denied', /refuses.*more than 65536 bytes/],
+    [404, 'originals_bad_reply', /does not give \(its body has more than 65536 bytes\).*endpoint=/],
+  ])('of status %i is the error of that status, and says why', async (status, code, detail) => {
+    const { endpoint, sent } = await startEndless(status);
+    const store = fixture().open({ endpoint });
+    const expected = { code, detail: expect.stringMatching(detail) };
+
+    await expect(store.read('whole', { signal: never })).rejects.toMatchObject(expected);
+    await expect(store.probe(never)).rejects.toMatchObject(expected);
+    // What the system had room for on its way.
+    expect(sent()).toBeLessThan(64 * MEGABYTE);
+  });
+
+  it('is no list of keys', async () => {
+    const { s3, bucket, open } = fixture();
+    const { endpoint, sent } = await startEndless(200);
+    const listing = createS3Listing({
+      bucket,
+      variable: 'AVATAR_ORIGINALS',
+      prefix: '',
+      region: 'us-east-1',
+      endpoint,
+      credentials: s3,
+      maxSockets: 1,
+      timeouts: { connectMs: 5000, firstByteMs: 10_000, stallMs: 10_000 },
+      maxAttempts: 1,
+    });
+    onTestFinished(() => listing.close());
+    const expected = {
+      code: 'originals_bad_reply',
+      detail: expect.stringMatching(/more than 8388608 bytes.*endpoint=/),
+    };
+
+    const keys = Readable.from(listing.list('', undefined, never)).toArray();
+    await expect(keys).rejects.toMatchObject(expected);
+    await expect(open({ endpoint }).probe(never)).rejects.toMatchObject(expected);
+    expect(sent()).toBeLessThan(64 * MEGABYTE);
+  });
+
+  it('is not what a large object is taken for', async () => {
+    const { s3, bucket, open } = fixture();
+    const large = Buffer.alloc(9 * MEGABYTE, 'abc');
+    await s3.put(bucket, 'large', large);
+
+    const { bytes } = await readOriginal(open({ maxBytes: large.length }), 'large');
+
+    expect(bytes.equals(large)).toBe(true);
+  });
+});
+
 /** Over as many connections as the store may have: with replies that are late, none serves two reads. */
 async function readAtOnce(store: OriginalStore): Promise<void> {
   const { s3 } = fixture();
@@ -139,6 +197,31 @@ async function startBalancer(): Promise<Balancer> {
       target = sound;
     },
   };
+}
+
+/** A server that has 256 MB to say. */
+async function startEndless(
+  status: number,
+): Promise<{ readonly endpoint: string; readonly sent: () => number }> {
+  const piece = Buffer.alloc(MEGABYTE, ' ');
+  let sent = 0;
+  function* pieces(): Generator<Buffer> {
+    for (let said = 0; said < 256; said += 1) {
+      sent += piece.length;
+      yield piece;
+    }
+  }
+  const server = createHttpServer((_request, response) => {
+    response.writeHead(status, { 'content-type': 'application/xml' });
+    // That the client leaves is what is expected of it.
+    pipeline(Readable.from(pieces()), response, () => undefined);
+  });
+  const endpoint = await listen(server);
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { endpoint, sent: () => sent };
 }
 
 async function listen(server: Server): Promise<string> {

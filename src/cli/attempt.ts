@@ -10,10 +10,24 @@ export type Attempt<Done> =
   | {
       readonly kind: 'unanswered';
       readonly error: AvatarError;
-      /** Its object may be in trouble where others are in none: archived, damaged, somebody else's. */
-      readonly mayBeItsOwn: boolean;
+      readonly trouble: Trouble;
     };
 
+/**
+ * Whose trouble it is: that of an object may be of many in a row, each its own (archived, damaged, somebody
+ * else's); what cannot be told is an avatar's own when those after it are answered; what is common never is.
+ */
+type Trouble = 'of an object' | 'not told' | 'common';
+
+/** Of what all avatars need, and met by whoever happens to ask: a server asks only some for less. */
+const COMMON = new Set<FaultCode>([
+  'originals_throttled',
+  'originals_credentials',
+  'originals_bucket_missing',
+  'originals_wrong_region',
+  'directory_unavailable',
+  'overloaded',
+]);
 const OF_AN_OBJECT = new Set<FaultCode>(['originals_access_denied', 'originals_bad_reply']);
 const TOO_SLOW = new Set<FaultCode>(['render_timeout', 'animation_too_slow']);
 
@@ -32,9 +46,13 @@ export async function attempt<Done>(
     signal.throwIfAborted();
     const error = AvatarError.from(thrown);
     if (isOfTheAvatar(error)) return { kind: 'broken', error };
-    const mayBeItsOwn = OF_AN_OBJECT.has(error.code) && !(error instanceof CommonTrouble);
-    return { kind: 'unanswered', error, mayBeItsOwn };
+    return { kind: 'unanswered', error, trouble: troubleIn(error) };
   }
+}
+
+function troubleIn(error: AvatarError): Trouble {
+  if (error instanceof CommonTrouble || COMMON.has(error.code)) return 'common';
+  return OF_AN_OBJECT.has(error.code) ? 'of an object' : 'not told';
 }
 
 /** Whether the avatar is to blame, and nothing that others need as well. */

@@ -6,7 +6,6 @@ import { type Attempt, detailOf } from './attempt.ts';
 import type { Journal } from './journal.ts';
 import type { Output } from './output.ts';
 import { count, Progress } from './progress.ts';
-import { CommonTrouble } from './retry.ts';
 
 type Visits<Done> = {
   readonly walk: Walk;
@@ -77,8 +76,8 @@ async function visitInOrder<Done>(
     for (const each of keptBack.splice(0)) {
       // By now it may be answered like those after it.
       const again = isUnanswered(each) ? await visit(visits, each) : each;
-      // What others were answered is then no help: a broken original is found before anything is stored.
-      if (isUnanswered(again) && again.attempt.error instanceof CommonTrouble) {
+      // What others were answered is then no help: the next run may be answered here as well.
+      if (isUnanswered(again) && again.attempt.trouble === 'common') {
         throw troubleOf(again.avatar, again.attempt.error);
       }
       await note(visits, again, progress);
@@ -124,7 +123,7 @@ async function checkAnswers<Done>(
   keptBack: ReadonlyArray<Visited<Done>>,
 ): Promise<void> {
   const troubled = keptBack.filter(isUnanswered);
-  const common = troubled.find(({ attempt }) => !attempt.mayBeItsOwn);
+  const common = troubled.find(({ attempt }) => attempt.trouble !== 'of an object');
   const [trouble] = common === undefined ? troubled : [common];
   if (trouble === undefined) return;
   if (common === undefined && (await isAnybodyAnswered(visits))) return;

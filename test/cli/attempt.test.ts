@@ -25,12 +25,19 @@ describe('an attempt at an avatar', () => {
     },
   );
 
-  it('that is refused may be of one object, unless all are refused', async () => {
-    const error = new AvatarError('originals_access_denied');
-    const own = { kind: 'unanswered', error, mayBeItsOwn: true };
-    expect(await attempt(never, failing(error))).toEqual(own);
-    const common = await attempt(never, failing(new CommonTrouble(error)));
-    expect(common).toMatchObject({ kind: 'unanswered', mayBeItsOwn: false });
+  it.each([
+    ['that is refused may be in trouble of its object', 'originals_access_denied', 'of an object'],
+    ['that nobody has foreseen may be, when others are answered', 'internal', 'not told'],
+    ['that finds no bucket is in trouble that is common', 'originals_bucket_missing', 'common'],
+    ['that no credentials are good for, too', 'originals_credentials', 'common'],
+  ] as const)('%s', async (_what, code, trouble) => {
+    const error = new AvatarError(code);
+    expect(await attempt(never, failing(error))).toEqual({ kind: 'unanswered', error, trouble });
+  });
+
+  it('that ends with what was tried again elsewhere is in trouble that is common', async () => {
+    const refused = new CommonTrouble(new AvatarError('originals_access_denied'));
+    expect(await attempt(never, failing(refused))).toMatchObject({ trouble: 'common' });
   });
 
   it('that was called off is none', async () => {

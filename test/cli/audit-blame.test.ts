@@ -115,6 +115,37 @@ describe('an outage of the originals', () => {
     }
   }, 60_000);
 
+  it.each([
+    [
+      'asks for less',
+      { status: 503, body: '<Error><Code>SlowDown</Code></Error>' },
+      /asks for less/,
+    ],
+    ['knows the credentials no more', REFUSAL, /AWS_ACCESS_KEY_ID/],
+  ])(
+    'is blamed on nobody, though others are answered, where the server %s',
+    async (what, reply, says) => {
+      const name = what.replaceAll(' ', '-');
+      const variables = await bucketOf(name, ['a.org/amy/1', 'a.org/bob/1', 'a.org/eve/1']);
+      s3.proxy.inject(
+        { ...reply, kind: 'reply' },
+        { objectsOnly: true, unless: ({ url = '' }) => !url.includes('/bob/') },
+      );
+      const stopped = await audit(name, variables);
+      expect(stopped.code).toBe(2);
+      expect(stopped.remarks).toMatch(/^no answer for bob \(1\): /m);
+      expect(stopped.remarks).toMatch(says);
+      expect(rowsOf(name)).toEqual([]);
+
+      s3.proxy.heal();
+      const ran = await audit(name, variables);
+      expect(linesOf(ran)[0]).toMatchObject({ event: 'begin', checked: 1 });
+      expect(ran.code).toBe(0);
+      expect(linesOf(ran).at(-1)).toMatchObject({ checked: 3, broken: 0 });
+    },
+    60_000,
+  );
+
   it('is told from the trouble of one object, when those after it are answered', async () => {
     const variables = await bucketOf('refused', ['a.org/amy/1', 'a.org/bob/1', 'a.org/eve/1']);
     const body = '<Error><Code>AccessDenied</Code></Error>';

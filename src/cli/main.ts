@@ -18,6 +18,15 @@ process.exitCode = await runCommandLine(args, {
   remarks: process.stderr,
   interruption,
 });
+if (process.exitCode === EXIT.interrupted) {
+  await Promise.all([process.stdout, process.stderr].map(written));
+  // A connection to what hangs would keep the process until its time is over.
+  process.exit();
+}
+
+async function written(stream: NodeJS.WriteStream): Promise<void> {
+  await new Promise<void>((resolve) => stream.write('', () => resolve()));
+}
 
 /** Whoever read this has seen enough, as of a help by `| head`; of avatars or a setup it says nothing yet. */
 function leave(): never {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AvatarError, type FaultCode } from '../errors.ts';
+import type { Step, Walk } from '../locator/walk.ts';
 
 /** Failures that pass: of the moment, not of the avatar. */
 const PASSING: ReadonlySet<FaultCode> = new Set<FaultCode>([
@@ -37,4 +38,34 @@ export async function withRetries<Result>(
     }
   }
   return await work();
+}
+
+/** The steps of a walk, begun again after the last of them when the database or a listing breaks off. */
+export async function* stepsWithRetries(
+  walk: Walk,
+  from: string | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<Step> {
+  let mark = from;
+  let steps: AsyncIterator<Step> | undefined;
+  const next = async (): Promise<IteratorResult<Step, unknown>> => {
+    steps ??= walk.steps(mark, signal)[Symbol.asyncIterator]();
+    try {
+      return await steps.next();
+    } catch (error) {
+      // It has ended with that.
+      steps = undefined;
+      throw error;
+    }
+  };
+  try {
+    for (;;) {
+      const { done, value } = await withRetries(signal, next);
+      if (done === true) return;
+      mark = value.mark;
+      yield value;
+    }
+  } finally {
+    await steps?.return?.();
+  }
 }

@@ -6,6 +6,7 @@ import { type Attempt, detailOf } from './attempt.ts';
 import type { Journal } from './journal.ts';
 import type { Output } from './output.ts';
 import { count, Progress } from './progress.ts';
+import { stepsWithRetries } from './retry.ts';
 
 type Visits<Done> = {
   readonly walk: Walk;
@@ -36,10 +37,10 @@ export const PASSED_OVER = 'passed over';
  * @throws AvatarError when stores or database give no answers; the signal's reason
  */
 export async function visitAll<Done>(visits: Visits<Done>): Promise<void> {
-  const { walk, journal, output } = visits;
+  const { walk, journal, output, signal } = visits;
   const visited = (): number => journal.counts.get(VISITED) ?? 0;
   const from = journal.mark;
-  const left = await walk.count(from);
+  const left = await walk.count(from, signal);
   output.tellPrograms({ event: 'begin', checked: visited(), left: left ?? null });
   if (from !== undefined) output.remark(`going on after ${count(visited())} avatars`);
   using progress = new Progress(output, left);
@@ -103,7 +104,8 @@ function visitsFrom<Done>(
   from: string | undefined,
 ): AsyncIterable<Visited<Done>> {
   const { walk, signal, atOnce } = visits;
-  return inOrder(walk.steps(from, signal), atOnce, (step) => visit(visits, { ...step, steps: 1 }));
+  const steps = stepsWithRetries(walk, from, signal);
+  return inOrder(steps, atOnce, (step) => visit(visits, { ...step, steps: 1 }));
 }
 
 async function visit<Done>(

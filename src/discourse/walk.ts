@@ -1,5 +1,6 @@
 /** Every avatar of a forum's users as of now, by its database, page by page. */
 import { AvatarError } from '../errors.ts';
+import { orAbort } from '../flow/abort.ts';
 import type { CurrentAvatar, Selection, Step, Walk } from '../locator/walk.ts';
 import { openSite, type OpenSite, type CommonKeyRules } from './locator.ts';
 import type { Sites } from './sites.ts';
@@ -41,7 +42,8 @@ export function createDiscourseWalk(options: DiscourseWalkOptions): Walk {
     let last = afterUser;
     for (;;) {
       signal.throwIfAborted();
-      const rows = await site.directory.read(CURRENT_AVATARS, [last, user, since, pageSize]);
+      const page = site.directory.read(CURRENT_AVATARS, [last, user, since, pageSize]);
+      const rows = await orAbort(page, signal);
       for (const row of rows) {
         last = numberIn(row, 'user_id');
         yield { mark: markOf(site.name, last), avatar: toAvatar(site, row, host) };
@@ -54,14 +56,14 @@ export function createDiscourseWalk(options: DiscourseWalkOptions): Walk {
     name: JSON.stringify([sites.map(({ name }) => name), user, since, host]),
     tellsHosts: sites.every(({ hosts }) => hosts.length > 0),
     tellsNames: true,
-    async count(after) {
+    async count(after, signal) {
       const left = sitesFrom(sites, after);
       const counting = left.map(async ({ site, afterUser }) => {
         const [row] = await site.directory.read(COUNT_OF_CURRENT_AVATARS, [afterUser, user, since]);
         return row === undefined ? 0 : numberIn(row, 'avatars');
       });
       try {
-        const counts = await Promise.all(counting);
+        const counts = await orAbort(Promise.all(counting), signal);
         return counts.reduce((sum, each) => sum + each, 0);
       } catch (error) {
         if (!(error instanceof AvatarError)) throw error;

@@ -51,11 +51,14 @@ export interface Walk {
   readonly tellsHosts: boolean;
   /** Whether any comes with its user and upload, and hence with an address. */
   readonly tellsNames: boolean;
-  /** How many avatars follow; undefined when that cannot be told beforehand. */
-  count(after: string | undefined): Promise<number | undefined>;
+  /**
+   * How many avatars follow; undefined when that cannot be told beforehand.
+   * @throws the signal's reason
+   */
+  count(after: string | undefined, signal: AbortSignal): Promise<number | undefined>;
   /**
    * In an order that stays the same.
-   * @throws AvatarError `originals_*`, `directory_unavailable`
+   * @throws AvatarError `originals_*`, `directory_unavailable`; the signal's reason
    */
   steps(after: string | undefined, signal: AbortSignal): AsyncIterable<Step>;
   close(): Promise<void>;

@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { parseSites } from '../../src/config/sites.ts';
 import { singleSite } from '../../src/discourse/sites.ts';
@@ -33,6 +34,8 @@ CREATE VIEW users AS
   WITH pause AS MATERIALIZED (SELECT pg_sleep(0.4))
   SELECT people.* FROM people CROSS JOIN pause;`;
 
+const { signal: never } = new AbortController();
+
 let postgres: PostgresServer;
 let database: string;
 
@@ -53,8 +56,8 @@ async function walk(
 ): Promise<{ steps: Step[]; count: number | undefined }> {
   const walked = createDiscourseWalk({ sites: singleSite(database), selection: {}, ...options });
   const steps: Step[] = [];
-  for await (const step of walked.steps(after, new AbortController().signal)) steps.push(step);
-  const count = await walked.count(after);
+  for await (const step of walked.steps(after, never)) steps.push(step);
+  const count = await walked.count(after, never);
   await walked.close();
   return { steps, count };
 }
@@ -133,11 +136,25 @@ describe('the walk over a Discourse database', () => {
     expect(await walk({ sites, pageSize: 3 })).toEqual(whole);
   });
 
+  it('is left at once by who has enough of a database that hangs', async () => {
+    const client = new Client({ connectionString: postgres.url('forum') });
+    onTestFinished(() => client.end());
+    await client.connect();
+    await client.query('BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE');
+    const walked = createDiscourseWalk({ sites: singleSite(database), selection: {} });
+    onTestFinished(() => walked.close());
+    const leaving = new AbortController();
+    const steps = walked.steps(undefined, leaving.signal)[Symbol.asyncIterator]();
+    const left = [walked.count(undefined, leaving.signal), steps.next()];
+    leaving.abort(new Error('enough'));
+    for (const each of left) await expect(each).rejects.toThrow('enough');
+  });
+
   it('leaves it to its pages to say what is wrong with the database', async () => {
     const sites = singleSite(postgres.url('missing', 'avatar_proxy'));
     const walked = createDiscourseWalk({ sites, selection: {} });
     onTestFinished(() => walked.close());
-    expect(await walked.count(undefined)).toBeUndefined();
+    expect(await walked.count(undefined, never)).toBeUndefined();
     await expect(walk({ sites })).rejects.toMatchObject({
       code: 'directory_unavailable',
       detail: expect.stringContaining('no such database'),

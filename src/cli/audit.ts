@@ -10,7 +10,7 @@ import type { Output } from './output.ts';
 import { DEFAULT_RATE, openParts, type Parts, RENDERED_WITHIN_MS } from './parts.ts';
 import { count } from './progress.ts';
 import { openWalk, readSelection, SELECTION_OPTIONS, storesOf } from './selection.ts';
-import { visitAll, PASSED_OVER, VISITED } from './visit-all.ts';
+import { IN_VAIN, isInVain, PASSED_OVER, visitAll, VISITED } from './visit-all.ts';
 
 const DEFAULT_FILE = 'avatar-audit.csv';
 const HEAD = ['site', 'user', 'id', 'cause', 'detail', 'key'];
@@ -23,8 +23,9 @@ export const audit: Command = {
   details: [
     'Walks the avatars of all users of a Discourse database, or with a template every key there is,\n' +
       'reads each original from the configured stores and decodes it. Writes nothing but its own files.',
-    'Exit code 0 when all are sound, 1 when some are broken, 2 when it could not go on. Run it again to\n' +
-      'go on where it was stopped, by whatever.',
+    'Exit code 0 when all are sound, 1 when some are broken or there was none to look at (with --since and\n' +
+      'in a young forum there may be none), 2 when it could not go on. Run it again to go on where it was\n' +
+      'stopped, by whatever.',
   ],
   options: {
     csv: {
@@ -75,7 +76,10 @@ async function auditAll(config: Config, walk: Walk, call: Call): Promise<ExitCod
         await parts.close();
       }
     }
-    return summarise(journal, file, output);
+    const inVain = isInVain(journal, walk);
+    // Where nobody was met there is nothing to go on from: the same command looks again.
+    if (inVain) await journal.remove();
+    return summarise(journal, { file, inVain }, output);
   } finally {
     await journal.close();
   }
@@ -128,7 +132,11 @@ function record(
   return [site, user, id, cause, detail, met?.key ?? keys[0] ?? ''];
 }
 
-function summarise({ counts }: Journal, file: string, output: Output): ExitCode {
+function summarise(
+  { counts }: Journal,
+  { file, inVain }: { readonly file: string; readonly inVain: boolean },
+  output: Output,
+): ExitCode {
   const causes = [...counts]
     .filter(([name]) => name.startsWith(BROKEN))
     .map(([name, avatars]) => [name.slice(BROKEN.length), avatars] as const)
@@ -142,7 +150,7 @@ function summarise({ counts }: Journal, file: string, output: Output): ExitCode 
       broken,
       causes: Object.fromEntries(causes),
       passedOver,
-      csv: file,
+      csv: inVain ? null : file,
     },
     [
       `${count(checked)} avatars checked, ${count(broken)} broken`,
@@ -151,9 +159,10 @@ function summarise({ counts }: Journal, file: string, output: Output): ExitCode 
         ? []
         : [`${count(passedOver)} keys are no avatars by AVATAR_LOCATOR, or hidden by another key`]),
       ...(broken === 0 ? [] : [`They are listed in ${file}`]),
+      ...(inVain ? [IN_VAIN] : []),
     ].join('\n'),
   );
-  return broken === 0 ? EXIT.ok : EXIT.findings;
+  return broken === 0 && !inVain ? EXIT.ok : EXIT.findings;
 }
 
 function brokenIn({ counts }: Pick<Journal, 'counts'>): number {

@@ -56,6 +56,9 @@ export function readArguments(
     if (command.operands === undefined && positionals.length > 0) {
       throw new UsageError(`${command.name} takes no "${positionals.join(' ')}"`);
     }
+    const empty = Object.keys(values).find((name) => values[name] === '');
+    // Of a shell variable that is not set; it would select nobody.
+    if (empty !== undefined) throw new UsageError(`--${empty} is empty`);
     return { values: new Values(values), operands: positionals };
   } catch (error) {
     if (error instanceof TypeError) throw new UsageError(error.message);
@@ -114,9 +117,16 @@ export class Values {
     const text = this.text(name);
     if (text === undefined) return undefined;
     const date = new Date(text);
-    if (!/^\d{4}-\d\d-\d\d/.test(text) || Number.isNaN(date.getTime())) {
+    if (!isDay(text.slice(0, 10)) || Number.isNaN(date.getTime())) {
       throw new UsageError(`--${name} is a date: 2026-01-31 or 2026-01-31T12:00:00Z`);
     }
     return date;
   }
+}
+
+/** February has no 31st, which would be taken for a day of March. */
+function isDay(text: string): boolean {
+  if (!/^\d{4}-\d\d-\d\d$/.test(text)) return false;
+  const day = new Date(text);
+  return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text);
 }

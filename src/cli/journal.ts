@@ -32,6 +32,7 @@ type JournalOptions = {
 export class Journal {
   readonly #file: string;
   readonly #csv: FileHandle | undefined;
+  readonly #csvFile: string | undefined;
   readonly #counts: Map<string, number>;
   #state: State;
   #rows: string[] = [];
@@ -39,9 +40,14 @@ export class Journal {
   #steps = 0;
   #committedAt = performance.now();
 
-  private constructor(file: string, csv: FileHandle | undefined, state: State) {
+  private constructor(
+    file: string,
+    state: State,
+    csv?: { readonly file: string; readonly handle: FileHandle },
+  ) {
     this.#file = file;
-    this.#csv = csv;
+    this.#csv = csv?.handle;
+    this.#csvFile = csv?.file;
     this.#state = state;
     this.#mark = state.mark;
     this.#counts = new Map(Object.entries(state.counts));
@@ -64,8 +70,9 @@ export class Journal {
     }
     // First: from now on the other file is known to be ours.
     const state = known?.finished === true ? known : await takeOver(file, known ?? newState(of));
-    if (csv === undefined) return new Journal(file, undefined, state);
-    const journal = new Journal(file, await openCsv(csv.file, state), state);
+    if (csv === undefined) return new Journal(file, state);
+    const handle = await openCsv(csv.file, state);
+    const journal = new Journal(file, state, { file: csv.file, handle });
     if (state.csvBytes === 0) journal.#rows.push(csvRow(csv.head));
     return journal;
   }
@@ -138,7 +145,11 @@ export class Journal {
    * @throws JournalError
    */
   async remove(): Promise<void> {
-    await onDisk(this.#file, () => unlink(this.#file));
+    await onDisk(this.#file, async () => {
+      // The other way about, a file would be left that nobody knows.
+      if (this.#csvFile !== undefined) await unlink(this.#csvFile);
+      await unlink(this.#file);
+    });
   }
 }
 

@@ -39,7 +39,7 @@ export function readPublishOptions(config: Config, values: Values): PublishOptio
   const besides = [...negotiate, ...named].map((each) => (keepsMotion ? inMotion(each) : each));
   return {
     store,
-    host: readHost(values) ?? onlyHostOf(config),
+    host: readHost(config, values) ?? onlyHostOf(config),
     sizes: asked,
     formats: [...new Set([format, ...besides])],
     state: values.text('state') ?? DEFAULT_FILE,
@@ -47,11 +47,15 @@ export function readPublishOptions(config: Config, values: Values): PublishOptio
   };
 }
 
-function readHost(values: Values): string | undefined {
+function readHost({ hosts }: Config, values: Values): string | undefined {
   const text = values.text('host');
   const parsed = text === undefined ? new Set<string>() : parseHosts(text);
   if ('error' in parsed || parsed.size > 1) throw new UsageError('--host is one host name');
-  return [...parsed][0];
+  const [host] = parsed;
+  if (host !== undefined && hosts?.has(host) === false) {
+    throw new UsageError(`--host is one of AVATAR_HOSTS: ${[...hosts].join(' ')}`);
+  }
+  return host;
 }
 
 /** @throws UsageError */

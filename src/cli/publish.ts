@@ -17,7 +17,7 @@ import { DEFAULT_RATE, openParts } from './parts.ts';
 import { count } from './progress.ts';
 import { type NamedAvatar, type Published, Publisher } from './publisher.ts';
 import { openWalk, readSelection, SELECTION_OPTIONS, storesOf } from './selection.ts';
-import { visitAll, PASSED_OVER, VISITED } from './visit-all.ts';
+import { IN_VAIN, isInVain, PASSED_OVER, visitAll, VISITED } from './visit-all.ts';
 import {
   checkWalk,
   DEFAULT_FILE,
@@ -37,8 +37,9 @@ export const publish: Command = {
   details: [
     'Walks all current avatars, or those selected, and renders each listed size that is not in the shared\n' +
       'store or was made from another original. What is there and fresh is left as it is.',
-    'Exit code 0 when all are published, 1 when some avatars are broken, 2 when it could not go on. Run\n' +
-      'it again to go on where it was stopped, by whatever.',
+    'Exit code 0 when all are published, 1 when some avatars are broken or there was none to look at (with\n' +
+      '--since and in a young forum there may be none), 2 when it could not go on. Run it again to go on\n' +
+      'where it was stopped, by whatever.',
   ],
   options: {
     sizes: { value: 'LIST', description: "sizes to render, as in '24 48'; default: those listed" },
@@ -125,7 +126,11 @@ async function publishAll(
     });
     const seconds = (performance.now() - startedAt) / 1000;
     await journal.remove();
-    return summarise(journal, stored / seconds, output);
+    return summarise(
+      journal,
+      { perSecond: stored / seconds, inVain: isInVain(journal, walk) },
+      output,
+    );
   } finally {
     store.close();
     await Promise.all([parts.close(), forum.close(), journal.close()]);
@@ -185,7 +190,11 @@ function record(
 }
 
 /** @param perSecond of this run, which may have gone on from another */
-function summarise({ counts }: Journal, perSecond: number, output: Output): ExitCode {
+function summarise(
+  { counts }: Journal,
+  { perSecond, inVain }: { readonly perSecond: number; readonly inVain: boolean },
+  output: Output,
+): ExitCode {
   const of = (name: string): number => counts.get(name) ?? 0;
   const [stored, fresh, bytes, leftOut] = ['stored', 'fresh', 'bytes', 'leftOut'].map(of);
   const [avatars, broken, passedOver] = [of(VISITED), of('broken'), of(PASSED_OVER)];
@@ -207,7 +216,8 @@ function summarise({ counts }: Journal, perSecond: number, output: Output): Exit
       `${count(fresh ?? 0)} were there and fresh`,
       ...(leftOut === 0 ? [] : [`${count(leftOut ?? 0)} cannot be kept there`]),
       ...(passedOver === 0 ? [] : [`${count(passedOver)} ${WHAT_IS_PASSED_OVER}`]),
+      ...(inVain ? [IN_VAIN] : []),
     ].join('\n'),
   );
-  return broken === 0 ? EXIT.ok : EXIT.findings;
+  return broken === 0 && !inVain ? EXIT.ok : EXIT.findings;
 }

@@ -1,7 +1,8 @@
 /** Which avatars a command is about, and the walk over them. */
 import type { Config } from '../config/load.ts';
 import { discourseKeyRules } from '../forum.ts';
-import { createTemplateWalk } from '../locator/template-walk.ts';
+import { createTemplateWalk, tells } from '../locator/template-walk.ts';
+import type { KeyTemplate } from '../locator/template.ts';
 import type { Selection, Walk } from '../locator/walk.ts';
 import { createFolderListing } from '../originals/folder-listing.ts';
 import { originalsSettings } from '../stores.ts';
@@ -26,7 +27,7 @@ export function onlyHostOf({ hosts }: Pick<Config, 'hosts'>): string | undefined
 
 /**
  * @param host that of avatars that don't tell theirs
- * @throws UsageError when there is no such site
+ * @throws UsageError when there is no such site, or nothing that tells whose an avatar is
  */
 export async function openWalk(
   config: Config,
@@ -35,8 +36,12 @@ export async function openWalk(
 ): Promise<Walk> {
   const { locator, originals } = config;
   if (locator.kind === 'template') {
+    const { templates } = locator;
+    // Hosts of keys are in lower case.
+    const selected = { ...selection, site: selection.site?.toLowerCase() };
+    checkTold(templates, selected, host);
     const listings = await openListings(config);
-    return createTemplateWalk({ templates: locator.templates, listings, selection, host });
+    return createTemplateWalk({ templates, listings, selection: selected, host });
   }
   const names = locator.sites.sites.map(({ name }) => name);
   if (selection.site !== undefined && !names.includes(selection.site)) {
@@ -45,6 +50,22 @@ export async function openWalk(
   const { createDiscourseWalk } = await import('../discourse/walk.ts');
   const rules = discourseKeyRules({ originals }, locator.localPrefix);
   return createDiscourseWalk({ sites: locator.sites, ...rules, selection, host });
+}
+
+/** @throws UsageError */
+function checkTold(
+  templates: readonly KeyTemplate[],
+  { site, user }: Selection,
+  host: string | undefined,
+): void {
+  const isTold = (placeholder: 'host' | 'user'): boolean =>
+    templates.some((template) => tells(template, placeholder));
+  if (site !== undefined && host === undefined && !isTold('host')) {
+    throw new UsageError('--site: nothing in AVATAR_LOCATOR or AVATAR_HOSTS tells the host');
+  }
+  if (user !== undefined && !isTold('user')) {
+    throw new UsageError('--user: AVATAR_LOCATOR has no {user}');
+  }
 }
 
 async function openListings(config: Config): Promise<Listing[]> {

@@ -32,6 +32,14 @@ const MOST_ASKED = 100;
 export const VISITED = 'visited';
 export const PASSED_OVER = 'passed over';
 
+/** That none is broken is no good sign where there was nobody. */
+export function isInVain({ counts }: Pick<Journal, 'counts'>, { mayBeEmpty }: Walk): boolean {
+  return !mayBeEmpty && (counts.get(VISITED) ?? 0) === 0;
+}
+
+export const IN_VAIN =
+  'No avatar was looked at: check --site and --user, AVATAR_LOCATOR, and the prefixes in AVATAR_ORIGINALS';
+
 /**
  * Goes on where the journal ends.
  * @throws AvatarError when stores or database give no answers; the signal's reason

@@ -40,6 +40,8 @@ export function createTemplateWalk({
     tellsNames: templates.some(
       (template) => tells(template, 'user') && (tells(template, 'id') || tells(template, 'upload')),
     ),
+    // Nothing is listed under a wrong prefix either.
+    mayBeEmpty: selection.since !== undefined,
     // A listing does not say how long it will be.
     count: () => Promise.resolve(undefined),
     async *steps(after, signal) {
@@ -69,7 +71,7 @@ function isSelected(
   );
 }
 
-function tells(template: KeyTemplate, placeholder: keyof typeof VALUES): boolean {
+export function tells(template: KeyTemplate, placeholder: keyof typeof VALUES): boolean {
   return template.some((piece) => 'placeholder' in piece && piece.placeholder === placeholder);
 }
 

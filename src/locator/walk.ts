@@ -51,6 +51,8 @@ export interface Walk {
   readonly tellsHosts: boolean;
   /** Whether any comes with its user and upload, and hence with an address. */
   readonly tellsNames: boolean;
+  /** Whether it may well be that there is none: else something is wrong with what was selected or set. */
+  readonly mayBeEmpty: boolean;
   /**
    * How many avatars follow; undefined when that cannot be told beforehand.
    * @throws the signal's reason

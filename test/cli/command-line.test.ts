@@ -35,6 +35,10 @@ describe('the command line', () => {
     [['audit', '--fast'], '--fast'],
     [['audit', '--rate', '0'], '--rate is a number above 0'],
     [['audit', '--since', 'yesterday'], '--since is a date'],
+    [['audit', '--since', '2026-02-31'], '--since is a date'],
+    [['audit', '--user', ''], '--user is empty'],
+    [['audit', '--csv='], '--csv is empty'],
+    [['publish', '--state', ''], '--state is empty'],
     [['audit', 'everything'], 'takes no "everything"'],
     [['config', 'show'], 'config check, or config print'],
   ])('refuses %j with 64, and says why', async (args, why) => {

@@ -5,7 +5,7 @@ import { type Attempt, attempt, detailOf } from './attempt.ts';
 import type { Call, Command } from './command.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import { Journal } from './journal.ts';
-import { keysLeft, missingUnder } from './original.ts';
+import { askFor, keysLeft, missingUnder } from './original.ts';
 import type { Output } from './output.ts';
 import { DEFAULT_RATE, openParts, type Parts, RENDERED_WITHIN_MS } from './parts.ts';
 import { count } from './progress.ts';
@@ -69,6 +69,7 @@ async function auditAll(config: Config, walk: Walk, call: Call): Promise<ExitCod
           signal,
           atOnce: parts.atOnce,
           visit: (avatar) => attempt(signal, () => decode(avatar, parts, signal)),
+          ask: (avatar) => attempt(signal, () => askFor(avatar, parts.originals, signal)),
           record: (avatar, result) => record(journal, output, avatar, result),
           remark: () => `${count(brokenIn(journal))} broken`,
         });

@@ -35,6 +35,23 @@ async function isUnder(
   }
 }
 
+/**
+ * Asks for it as a request does, and leaves it at that: to see whether there are any answers.
+ * @returns undefined for one that is skipped
+ * @throws AvatarError as `Originals.read` does
+ */
+export async function askFor(
+  avatar: CurrentAvatar,
+  originals: Originals,
+  signal: AbortSignal,
+): Promise<'answered' | undefined> {
+  const keys = await keysLeft(avatar, originals, signal);
+  if (keys === undefined) return undefined;
+  const found = await originals.read(keys, { signal });
+  if (found !== undefined && found !== 'unchanged') found.release?.();
+  return 'answered';
+}
+
 /** That there is none under any of its keys. */
 export function missingUnder(keys: readonly string[]): AvatarError {
   const detail =

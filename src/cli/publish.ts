@@ -11,7 +11,7 @@ import { type Attempt, attempt, detailOf } from './attempt.ts';
 import type { Call, Command } from './command.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import { Journal } from './journal.ts';
-import { keysLeft } from './original.ts';
+import { askFor, keysLeft } from './original.ts';
 import type { Output } from './output.ts';
 import { DEFAULT_RATE, openParts } from './parts.ts';
 import { count } from './progress.ts';
@@ -117,6 +117,7 @@ async function publishAll(
       signal,
       atOnce: parts.atOnce,
       visit: (avatar) => attempt(signal, () => visit(avatar)),
+      ask: (avatar) => attempt(signal, () => askFor(avatar, parts.originals, signal)),
       record: (avatar, result) => {
         if (result.kind === 'done') stored += result.done.stored;
         record(journal, output, avatar, result);

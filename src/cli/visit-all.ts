@@ -17,6 +17,8 @@ type Visits<Done> = {
   readonly atOnce: number;
   /** Gives undefined for what is to be passed over. */
   readonly visit: (avatar: CurrentAvatar) => Promise<Attempt<Done> | undefined>;
+  /** The like that leaves nothing behind: only to see whether it is answered. */
+  readonly ask: (avatar: CurrentAvatar) => Promise<Attempt<unknown> | undefined>;
   /** Of each in its turn, for the journal's counts. @returns a row for its CSV */
   readonly record: (avatar: CurrentAvatar, attempt: Attempt<Done>) => readonly string[] | undefined;
   /** What is worth knowing so far, in two words. */
@@ -107,8 +109,10 @@ async function visitInOrder<Done>(
   await goOn();
 }
 
+type Visiting<Done> = Pick<Visits<Done>, 'walk' | 'signal' | 'atOnce' | 'visit'>;
+
 function visitsFrom<Done>(
-  visits: Visits<Done>,
+  visits: Visiting<Done>,
   from: string | undefined,
 ): AsyncIterable<Visited<Done>> {
   const { walk, signal, atOnce } = visits;
@@ -117,7 +121,7 @@ function visitsFrom<Done>(
 }
 
 async function visit<Done>(
-  visits: Visits<Done>,
+  visits: Pick<Visits<Done>, 'visit'>,
   { mark, avatar, steps }: Omit<Visited<Done>, 'attempt'>,
 ): Promise<Visited<Done>> {
   const attempt = avatar === undefined ? undefined : await visits.visit(avatar);
@@ -141,9 +145,9 @@ async function checkAnswers<Done>(
 }
 
 /** Those at the beginning have been answered when this is not the first run, or not its beginning. */
-async function isAnybodyAnswered<Done>(visits: Visits<Done>): Promise<boolean> {
+async function isAnybodyAnswered<Done>({ ask, ...visits }: Visits<Done>): Promise<boolean> {
   let unanswered = 0;
-  for await (const visited of visitsFrom(visits, undefined)) {
+  for await (const visited of visitsFrom({ ...visits, visit: ask }, undefined)) {
     if (isAnswered(visited)) return true;
     if (isUnanswered(visited)) unanswered += 1;
     if (unanswered === MOST_ASKED) break;

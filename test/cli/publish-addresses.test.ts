@@ -191,6 +191,22 @@ describe('publish refuses', () => {
   });
 });
 
+describe('publish of many originals that may not be read', () => {
+  it('counts what it stores of the others, though it has to ask for them beforehand', async () => {
+    const users = Array.from({ length: 30 }, (_, user) => `user${user + 10}`);
+    for (const user of users) await place.put('archived', `a.example/${user}/1`, one);
+    const body = '<Error><Code>InvalidObjectState</Code></Error>';
+    const archived = users.slice(0, 25);
+    place.s3.proxy.inject(
+      { kind: 'reply', status: 403, body },
+      { objectsOnly: true, unless: ({ url = '' }) => !archived.some((user) => url.includes(user)) },
+    );
+    const ran = await place.publish(place.variablesFor('archived'));
+    expect(ran.code).toBe(1);
+    expect(linesOf(ran).at(-1)).toMatchObject({ avatars: 30, broken: 25, stored: 15, fresh: 0 });
+  });
+});
+
 describe('publish in an outage of the originals', () => {
   it('stops and blames nobody, though hosts that are not served lie between, and then goes on', async () => {
     const variables = {

@@ -54,9 +54,11 @@ async function auditAll(config: Config, walk: Walk, call: Call): Promise<ExitCod
     file: `${file}.state`,
     of: JSON.stringify(['audit', storesOf(config), walk.name]),
     csv: { file, head: HEAD },
+    option: '--csv',
   });
   try {
     if (journal.isFinished) {
+      output.tellPrograms({ event: 'finished', csv: file });
       output.remark(`${file} is finished: name another file to begin anew`);
     } else {
       const parts = await openParts(config, { rate, output });

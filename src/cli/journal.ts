@@ -27,10 +27,15 @@ type JournalOptions = {
   readonly of: string;
   /** Where rows go, if there are any to be kept. */
   readonly csv?: { readonly file: string; readonly head: readonly string[] };
+  /** By which another place can be named. */
+  readonly option: '--csv' | '--state';
 };
 
+/** The state, and how to keep it elsewhere. */
+type Place = Pick<JournalOptions, 'file' | 'option'>;
+
 export class Journal {
-  readonly #file: string;
+  readonly #place: Place;
   readonly #csv: FileHandle | undefined;
   readonly #csvFile: string | undefined;
   readonly #counts: Map<string, number>;
@@ -41,11 +46,11 @@ export class Journal {
   #committedAt = performance.now();
 
   private constructor(
-    file: string,
+    place: Place,
     state: State,
     csv?: { readonly file: string; readonly handle: FileHandle },
   ) {
-    this.#file = file;
+    this.#place = place;
     this.#csv = csv?.handle;
     this.#csvFile = csv?.file;
     this.#state = state;
@@ -55,10 +60,10 @@ export class Journal {
 
   /** @throws JournalError, also when going on, or beginning, would spoil what is there */
   static async open(options: JournalOptions): Promise<Journal> {
-    return await onDisk(options.file, () => Journal.#open(options));
+    return await onDisk(options, () => Journal.#open(options));
   }
 
-  static async #open({ file, of, csv }: JournalOptions): Promise<Journal> {
+  static async #open({ file, of, csv, option }: JournalOptions): Promise<Journal> {
     const known = await readState(file);
     if (known === undefined && csv !== undefined && (await exists(csv.file))) {
       throw new JournalError(`${csv.file} exists already: name another file, or move it away`);
@@ -70,9 +75,10 @@ export class Journal {
     }
     // First: from now on the other file is known to be ours.
     const state = known?.finished === true ? known : await takeOver(file, known ?? newState(of));
-    if (csv === undefined) return new Journal(file, state);
+    const place = { file, option };
+    if (csv === undefined) return new Journal(place, state);
     const handle = await openCsv(csv.file, state);
-    const journal = new Journal(file, state, { file: csv.file, handle });
+    const journal = new Journal(place, state, { file: csv.file, handle });
     if (state.csvBytes === 0) journal.#rows.push(csvRow(csv.head));
     return journal;
   }
@@ -109,11 +115,11 @@ export class Journal {
 
   /** @throws JournalError */
   async commit(finished = false): Promise<void> {
-    await onDisk(this.#file, () => this.#commit(finished));
+    await onDisk(this.#place, () => this.#commit(finished));
   }
 
   async #commit(finished: boolean): Promise<void> {
-    await checkHeld(this.#file, this.#state);
+    await checkHeld(this.#place.file, this.#state);
     const text = this.#rows.join('');
     const { csvBytes } = this.#state;
     if (this.#csv !== undefined && text !== '') {
@@ -129,7 +135,7 @@ export class Journal {
       csvBytes: csvBytes + Buffer.byteLength(text),
       finished,
     };
-    await replaceState(this.#file, state);
+    await replaceState(this.#place.file, state);
     this.#state = state;
     this.#rows = [];
     this.#steps = 0;
@@ -137,7 +143,7 @@ export class Journal {
   }
 
   async close(): Promise<void> {
-    await onDisk(this.#file, async () => this.#csv?.close());
+    await onDisk(this.#place, async () => this.#csv?.close());
   }
 
   /**
@@ -145,10 +151,10 @@ export class Journal {
    * @throws JournalError
    */
   async remove(): Promise<void> {
-    await onDisk(this.#file, async () => {
+    await onDisk(this.#place, async () => {
       // The other way about, a file would be left that nobody knows.
       if (this.#csvFile !== undefined) await unlink(this.#csvFile);
-      await unlink(this.#file);
+      await unlink(this.#place.file);
     });
   }
 }
@@ -175,12 +181,16 @@ async function openKnown(file: string, csvBytes: number): Promise<FileHandle | u
 }
 
 /** @throws JournalError for what the system says of a file: it is full, read-only, not mounted */
-async function onDisk<Result>(file: string, work: () => Promise<Result>): Promise<Result> {
+async function onDisk<Result>(
+  { file, option }: Place,
+  work: () => Promise<Result>,
+): Promise<Result> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof JournalError || !(error instanceof Error && 'code' in error)) throw error;
-    throw new JournalError(`${file} cannot be kept: ${error.message}`, { cause: error });
+    const why = `${file} cannot be kept: ${error.message}; ${option} names another place`;
+    throw new JournalError(why, { cause: error });
   }
 }
 

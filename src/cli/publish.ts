@@ -85,7 +85,7 @@ async function publishAll(
   const places = [storesOf(config), storesOf({ originals: [address] }), config.basePath];
   const made = [sizes, formats, PROFILE_VERSIONS];
   const of = JSON.stringify(['publish', places, made, walk.name]);
-  const journal = await Journal.open({ file: state, of });
+  const journal = await Journal.open({ file: state, of, option: '--state' });
   const forum = await openForum(config, SILENT);
   const store = await openVariantStore(address, config, forum, SILENT);
   const parts = await openParts(config, { rate, output });

@@ -87,6 +87,9 @@ describe('an audit of a forum', () => {
     expect(first.results).toContain('1 avatars checked, 1 broken');
     expect(second).toMatchObject({ code: 1, results: first.results });
     expect(second.remarks).toContain('is finished');
+    const [finished, end] = linesOf(await runCommand([...args, '--json'], variables));
+    expect(finished).toEqual({ event: 'finished', csv: args[2] });
+    expect(end).toMatchObject({ event: 'end', checked: 1 });
   });
 
   it('ends with 0 when all that was asked for are sound', async () => {

@@ -71,13 +71,17 @@ describe('the command line', () => {
     expect(full.code).toBe(2);
     expect(full.remarks).toMatch(/^the results cannot be written: ENOSPC.*\n$/);
     const AVATAR_VARIANTS = 's3://nowhere?region=us-east-1&endpoint=http://127.0.0.1:9';
-    for (const args of [
-      ['audit', '--csv', '/nowhere/audit.csv'],
-      ['publish', '--sizes', '24', '--state', '/nowhere/audit.csv.state'],
-    ]) {
+    for (const [args, cure] of [
+      [['audit', '--csv', '/nowhere/audit.csv'], '--csv names another place'],
+      [
+        ['publish', '--sizes', '24', '--state', '/nowhere/audit.csv.state'],
+        '--state names another place',
+      ],
+    ] as const) {
       const ran = await runCommand(args, { AVATAR_VARIANTS });
       expect(ran).toMatchObject({ code: 2, results: '' });
       expect(ran.remarks).toMatch(/^\/nowhere\/audit\.csv\.state cannot be kept: ENOENT.*\n$/);
+      expect(ran.remarks).toContain(cure);
     }
   });
 

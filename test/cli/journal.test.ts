@@ -7,7 +7,12 @@ import { JournalError } from '../../src/cli/state-file.ts';
 
 const Journal = {
   open: (file: string, of: string): Promise<AnyJournal> =>
-    AnyJournal.open({ file: `${file}.state`, of, csv: { file, head: ['user', 'cause'] } }),
+    AnyJournal.open({
+      file: `${file}.state`,
+      of,
+      csv: { file, head: ['user', 'cause'] },
+      option: '--csv',
+    }),
 };
 
 let folder: string;
@@ -104,7 +109,11 @@ describe('a journal', () => {
   });
 
   it('needs no rows, and can be done away with', async () => {
-    const options = { file: join(folder, 'plain.state'), of: 'of this' };
+    const options = {
+      file: join(folder, 'plain.state'),
+      of: 'of this',
+      option: '--state',
+    } as const;
     const journal = await AnyJournal.open(options);
     journal.count('done', 3);
     await journal.step('a');

@@ -1,6 +1,7 @@
 /** From arguments to an exit code. */
 import { ConfigError } from '../config/error.ts';
 import { redact } from '../config/redact.ts';
+import { VERSION } from '../config/version.ts';
 import { AvatarError } from '../errors.ts';
 import { columns, type Command, help, readArguments, UsageError } from './command.ts';
 import { detailOf } from './attempt.ts';
@@ -31,7 +32,14 @@ export async function runCommandLine(
 ): Promise<ExitCode> {
   const { results, remarks } = surroundings;
   const [name = '--help', ...rest] = args;
-  if (name === '--help' || name === 'help') {
+  if (name === '--version') {
+    results.write(`${VERSION}\n`);
+    return EXIT.ok;
+  }
+  const [of] = rest;
+  if (name === 'help' && of !== undefined)
+    return await runCommandLine([of, '--help'], surroundings);
+  if (['help', '--help', '-h'].includes(name)) {
     results.write(await overview());
     return args.length === 0 ? EXIT.usage : EXIT.ok;
   }

@@ -1,12 +1,15 @@
 /** What a command is, how its arguments are read, and how it describes itself. */
 import { parseArgs } from 'node:util';
 import type { ExitCode } from './exit.ts';
+import { distance, nearestTo } from './nearest.ts';
 import type { Output } from './output.ts';
 
 export type Option = {
   /** What stands for its value in the help; none: a flag. */
   readonly value?: string;
   readonly description: string;
+  /** For short. */
+  readonly letter?: string;
 };
 
 export type Command = {
@@ -17,6 +20,8 @@ export type Command = {
   /** Paragraphs of the help. */
   readonly details: readonly string[];
   readonly options: Readonly<Record<string, Option>>;
+  /** False where all it says is a log. */
+  readonly hasResults?: false;
   run(call: Call): Promise<ExitCode>;
 };
 
@@ -35,10 +40,15 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-const COMMON: Readonly<Record<string, Option>> = {
-  json: { description: 'one JSON object a line, for programs' },
-  help: { description: 'this' },
-};
+const JSON_LINES: Option = { description: 'one JSON object a line, for programs' };
+const HELP: Option = { description: 'this', letter: 'h' };
+
+function optionsOf({ options, hasResults }: Command): Readonly<Record<string, Option>> {
+  return { ...options, ...(hasResults === false ? {} : { json: JSON_LINES }), help: HELP };
+}
+
+/** Of the keys; what differs by more was hardly meant. */
+const MOST_SLIPS = 2;
 
 /** @throws UsageError */
 export function readArguments(
@@ -46,9 +56,12 @@ export function readArguments(
   args: readonly string[],
 ): { values: Values; operands: readonly string[] } {
   const options = Object.fromEntries(
-    Object.entries({ ...command.options, ...COMMON }).map(([name, { value }]) => [
+    Object.entries(optionsOf(command)).map(([name, { value, letter }]) => [
       name,
-      { type: value === undefined ? ('boolean' as const) : ('string' as const) },
+      {
+        type: value === undefined ? ('boolean' as const) : ('string' as const),
+        ...(letter === undefined ? {} : { short: letter }),
+      },
     ]),
   );
   try {
@@ -61,13 +74,23 @@ export function readArguments(
     if (empty !== undefined) throw new UsageError(`--${empty} is empty`);
     return { values: new Values(values), operands: positionals };
   } catch (error) {
-    if (error instanceof TypeError) throw new UsageError(error.message);
+    if (error instanceof TypeError) throw new UsageError(sayWrong(command, error.message));
     throw error;
   }
 }
 
+/** What Node says of an unknown option is advice for other commands. */
+function sayWrong(command: Command, message: string): string {
+  const [, given] = /^Unknown option '(-[^']+)'/.exec(message) ?? [];
+  if (given === undefined) return message;
+  const known = Object.keys(optionsOf(command)).map((name) => `--${name}`);
+  const nearest = nearestTo(given, known);
+  const perhaps = distance(nearest, given) > MOST_SLIPS ? '' : `: perhaps ${nearest}`;
+  return `${command.name} has no ${given}${perhaps}`;
+}
+
 export function help(command: Command): string {
-  const rows = Object.entries({ ...command.options, ...COMMON }).map(
+  const rows = Object.entries(optionsOf(command)).map(
     ([name, { value, description }]) =>
       [`--${name}${value === undefined ? '' : ` ${value}`}`, description] as const,
   );

@@ -31,7 +31,8 @@ async function written(stream: NodeJS.WriteStream): Promise<void> {
 /** Whoever read this has seen enough, as of a help by `| head`; of avatars or a setup it says nothing yet. */
 function leave(): never {
   const [name = 'help'] = args;
-  const isToBeRead = ['help', '--help', 'config'].includes(name) || args.includes('--help');
+  const isHelp = args.some((each) => each === '--help' || each === '-h');
+  const isToBeRead = isHelp || ['help', '--version', 'config'].includes(name);
   process.exit(process.exitCode ?? (isToBeRead ? EXIT.ok : EXIT.failed));
 }
 

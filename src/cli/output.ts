@@ -13,6 +13,7 @@ export class Output {
   readonly json: boolean;
   readonly #results: Stream;
   readonly #remarks: Stream;
+  #isDrawn = false;
 
   /**
    * @param results what was asked for: standard output
@@ -26,6 +27,7 @@ export class Output {
 
   /** A result: one or the other. */
   tell(facts: Facts, text: string): void {
+    this.clear();
     this.#results.write(this.json ? `${JSON.stringify(facts)}\n` : `${text}\n`);
   }
 
@@ -36,7 +38,23 @@ export class Output {
 
   /** For people, beside the results. */
   remark(text: string): void {
+    this.clear();
     if (!this.json) this.#remarks.write(`${text}\n`);
+  }
+
+  /** Over what was drawn before, until it is cleared; on a terminal only. */
+  draw(line: string): void {
+    const { terminal } = this;
+    if (terminal === undefined) return;
+    this.#isDrawn = true;
+    // A line that wraps could not be taken back.
+    terminal.write(`\r${line.slice(0, (terminal.columns ?? 80) - 1)}\u001B[K`);
+  }
+
+  /** Else what comes next would stand behind it. */
+  clear(): void {
+    if (this.#isDrawn) this.terminal?.write('\r\u001B[K');
+    this.#isDrawn = false;
   }
 
   /** Where a line can be written over and over again; undefined where it cannot. */

@@ -34,7 +34,7 @@ export class Progress implements Disposable {
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
-    this.#output.terminal?.write('\r\u001B[K');
+    this.#output.clear();
   }
 
   get #perSecond(): number {
@@ -42,11 +42,7 @@ export class Progress implements Disposable {
   }
 
   #draw(): void {
-    const { terminal } = this.#output;
-    if (terminal === undefined) return;
-    const line = `${bar(this.#done, this.#total)}${this.#text()}`;
-    // A line that wraps could not be taken back.
-    terminal.write(`\r${line.slice(0, (terminal.columns ?? 80) - 1)}\u001B[K`);
+    this.#output.draw(`${bar(this.#done, this.#total)}${this.#text()}`);
   }
 
   #say(): void {

@@ -7,6 +7,7 @@ export const serve: Command = {
   summary: 'start the service',
   details: ['As `npm start` does: until SIGTERM, with the configuration of the environment.'],
   options: {},
+  hasResults: false,
   async run(): Promise<ExitCode> {
     await import('../main.ts');
     return EXIT.ok;

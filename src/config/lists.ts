@@ -36,7 +36,7 @@ export function parseListedSizes(text: string): number[] | 'any' | { error: stri
     (size) => Number.isInteger(size) && size >= SMALLEST_SIZE && size <= LARGEST_SIZE,
   );
   if (!areRight || sizes.length === 0) return { error: allowed };
-  return sizes.toSorted((a, b) => a - b);
+  return [...new Set(sizes)].toSorted((a, b) => a - b);
 }
 
 /** `AVATAR_NEGOTIATE` */

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { runCommandLine } from '../../src/cli/command-line.ts';
+import { VERSION } from '../../src/config/version.ts';
 import { linesOf, runCommand, startCommand } from '../support/commands.ts';
 
 const COMMANDS = ['serve', 'config', 'doctor', 'audit', 'publish'];
@@ -28,11 +29,29 @@ describe('the command line', () => {
     const ran = await runCommand([name, '--help']);
     expect(ran).toMatchObject({ code: 0, remarks: '' });
     expect(ran.results).toContain(`avatar-proxy ${name}`);
-    expect(ran.results).toContain('--json');
+    // What the service says is its log.
+    expect(ran.results.includes('--json')).toBe(name !== 'serve');
+    for (const args of [
+      ['help', name],
+      [name, '-h'],
+    ]) {
+      expect(await runCommand(args)).toEqual(ran);
+    }
+  });
+
+  it('says its version, and helps in a word or a letter', async () => {
+    expect(await runCommand(['--version'])).toMatchObject({ code: 0, results: `${VERSION}\n` });
+    expect(await runCommand(['-h'])).toEqual(await runCommand(['--help']));
+    const wrong = await runCommand(['help', 'destroy']);
+    expect(wrong).toMatchObject({ code: 64, results: '' });
+    expect(wrong.remarks).toContain('There is no command "destroy"');
   });
 
   it.each([
-    [['audit', '--fast'], '--fast'],
+    [['audit', '--fast'], 'audit has no --fast'],
+    [['audit', '--rat', '5'], 'audit has no --rat: perhaps --rate'],
+    [['audit', '--rate'], '--rate'],
+    [['serve', '--json'], 'serve has no --json'],
     [['audit', '--rate', '0'], '--rate is a number above 0'],
     [['audit', '--since', 'yesterday'], '--since is a date'],
     [['audit', '--since', '2026-02-31'], '--since is a date'],

@@ -39,6 +39,19 @@ describe('progress', () => {
     expect(remarks.at(-1)).toBe('\r\u001B[K');
   });
 
+  it('leaves a line to what is told meanwhile', () => {
+    const { output, results, remarks } = streams({ isTTY: true, json: false });
+    using progress = new Progress(output, 200);
+    progress.step('');
+    vi.advanceTimersByTime(200);
+    output.tell({ event: 'broken' }, 'one is broken');
+    expect(remarks.at(-1)).toBe('\r\u001B[K');
+    expect(results).toEqual(['one is broken\n']);
+    vi.advanceTimersByTime(200);
+    output.remark('a renderer died');
+    expect(remarks.slice(-2)).toEqual(['\r\u001B[K', 'a renderer died\n']);
+  });
+
   it('is a plain line now and then elsewhere', () => {
     const { output, remarks } = streams({ isTTY: false, json: false });
     using progress = new Progress(output, 200);

@@ -132,9 +132,9 @@ describe('the configuration', () => {
     expect(config.unknownVariables).toEqual(['AVATAR_PROXY_URL', 'AVATAR_PROXY_PORTS']);
   });
 
-  it('reads lists however they are separated, sizes in order', async () => {
+  it('reads lists however they are separated, sizes in order and once', async () => {
     const config = await loadConfig({
-      AVATAR_SIZES: '288|24, 48',
+      AVATAR_SIZES: '288|24, 48 24',
       AVATAR_HOSTS: 'A.example  b.example',
     });
     expect(config.sizes).toEqual([24, 48, 288]);

@@ -85,10 +85,15 @@ async function publishAll(
   const places = [storesOf(config), storesOf({ originals: [address] }), config.basePath];
   const made = [sizes, formats, PROFILE_VERSIONS];
   const of = JSON.stringify(['publish', places, made, walk.name]);
+  await using opened = new AsyncDisposableStack();
   const journal = await Journal.open({ file: state, of, option: '--state' });
+  opened.defer(() => journal.close());
   const forum = await openForum(config, SILENT);
+  opened.defer(() => forum.close());
   const store = await openVariantStore(address, config, forum, SILENT);
+  opened.defer(() => store.close());
   const parts = await openParts(config, { rate, output });
+  opened.defer(() => parts.close());
   const publisher = new Publisher(
     { ...parts, store },
     {
@@ -108,34 +113,29 @@ async function publishAll(
   };
   let stored = 0;
   const startedAt = performance.now();
-  try {
-    await Promise.all([parts.probe(signal), store.probe(signal)]);
-    await visitAll({
-      walk,
-      journal,
-      output,
-      signal,
-      atOnce: parts.atOnce,
-      visit: (avatar) => attempt(signal, () => visit(avatar)),
-      ask: (avatar) => attempt(signal, () => askFor(avatar, parts.originals, signal)),
-      record: (avatar, result) => {
-        if (result.kind === 'done') stored += result.done.stored;
-        record(journal, output, avatar, result);
-        return undefined;
-      },
-      remark: () => `${count(journal.counts.get('stored') ?? 0)} rendered`,
-    });
-    const seconds = (performance.now() - startedAt) / 1000;
-    await journal.remove();
-    return summarise(
-      journal,
-      { perSecond: stored / seconds, inVain: isInVain(journal, walk) },
-      output,
-    );
-  } finally {
-    store.close();
-    await Promise.all([parts.close(), forum.close(), journal.close()]);
-  }
+  await Promise.all([parts.probe(signal), store.probe(signal)]);
+  await visitAll({
+    walk,
+    journal,
+    output,
+    signal,
+    atOnce: parts.atOnce,
+    visit: (avatar) => attempt(signal, () => visit(avatar)),
+    ask: (avatar) => attempt(signal, () => askFor(avatar, parts.originals, signal)),
+    record: (avatar, result) => {
+      if (result.kind === 'done') stored += result.done.stored;
+      record(journal, output, avatar, result);
+      return undefined;
+    },
+    remark: () => `${count(journal.counts.get('stored') ?? 0)} rendered`,
+  });
+  const seconds = (performance.now() - startedAt) / 1000;
+  await journal.remove();
+  return summarise(
+    journal,
+    { perSecond: stored / seconds, inVain: isInVain(journal, walk) },
+    output,
+  );
 }
 
 /** @returns undefined for an avatar to which no address leads that is served here */
@@ -197,7 +197,8 @@ function summarise(
   output: Output,
 ): ExitCode {
   const of = (name: string): number => counts.get(name) ?? 0;
-  const [stored, fresh, bytes, leftOut] = ['stored', 'fresh', 'bytes', 'leftOut'].map(of);
+  const [stored, fresh] = [of('stored'), of('fresh')];
+  const [bytes, leftOut] = [of('bytes'), of('leftOut')];
   const [avatars, broken, passedOver] = [of(VISITED), of('broken'), of(PASSED_OVER)];
   output.tell(
     {
@@ -213,9 +214,9 @@ function summarise(
     },
     [
       `${count(avatars)} avatars, ${count(broken)} of them broken`,
-      `${count(stored ?? 0)} variants rendered and stored, ${((bytes ?? 0) / 1e6).toFixed(1)} MB, ${perSecond.toFixed(0)} a second`,
-      `${count(fresh ?? 0)} were there and fresh`,
-      ...(leftOut === 0 ? [] : [`${count(leftOut ?? 0)} cannot be kept there`]),
+      `${count(stored)} variants rendered and stored, ${(bytes / 1e6).toFixed(1)} MB, ${perSecond.toFixed(0)} a second`,
+      `${count(fresh)} were there and fresh`,
+      ...(leftOut === 0 ? [] : [`${count(leftOut)} cannot be kept there`]),
       ...(passedOver === 0 ? [] : [`${count(passedOver)} ${WHAT_IS_PASSED_OVER}`]),
       ...(inVain ? [IN_VAIN] : []),
     ].join('\n'),

@@ -105,6 +105,21 @@ describe('the process', () => {
     await expect.poll(() => renderers.filter(isRunning), { timeout: 5000 }).toEqual([]);
   });
 
+  it('has its renderers killed first where memory runs out, those started anew too', async () => {
+    const service = await startService({ AVATAR_RENDERS: '2' });
+    await service.ready();
+    const own = oomScoreAdjOf(process.pid);
+    const scores = (): unknown => childrenOf(service.child.pid).map(oomScoreAdjOf);
+    await expect.poll(scores, { timeout: 15_000 }).toEqual([1000, 1000]);
+    const [killed = 0] = childrenOf(service.child.pid);
+    process.kill(killed, 'SIGKILL');
+    await expect.poll(() => isRunning(killed), { timeout: 5000 }).toBe(false);
+    await expect.poll(scores, { timeout: 15_000 }).toEqual([1000, 1000]);
+    expect(oomScoreAdjOf(service.child.pid ?? 0)).toBe(own);
+    service.child.kill('SIGTERM');
+    await service.exited;
+  });
+
   it('has no decoder in the process that listens', async () => {
     const service = await startService();
     await service.ready();
@@ -132,6 +147,15 @@ function childrenOf(parent: number | undefined): number[] {
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
     .filter((pid) => statusOf(pid)?.parent === String(parent));
+}
+
+function oomScoreAdjOf(pid: number): number | undefined {
+  try {
+    return Number(readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8'));
+  } catch {
+    // Gone.
+    return undefined;
+  }
 }
 
 /** A process that has ended but was not asked after yet, by an init that never does, is no more. */

@@ -1,8 +1,8 @@
 /**
  * The renderer process: takes one order after the other from its socket, and ends with it. Started
- * by `process.ts`; holds no credentials, opens no files, listens nowhere.
+ * by `process.ts`; holds no credentials, opens no files but one of its own in /proc, listens nowhere.
  */
-import { writeSync } from 'node:fs';
+import { writeFileSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { failureOf } from './failure.ts';
 import {
@@ -35,6 +35,7 @@ const channel = new Socket({
 let underWay = 0;
 let isRetired = false;
 
+beKilledFirst();
 lockDecoders();
 // No more orders: the HTTP process is gone, or has no more use for this one.
 channel.on('end', () => {
@@ -46,6 +47,18 @@ channel.on('error', () => process.exit(0));
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
 writeFrame(channel, { kind: 'ready' });
+
+/**
+ * Where memory runs out the kernel kills the largest process, which would be the one that listens, with its
+ * cache. A renderer costs one picture a second try. To raise the score takes no privilege.
+ */
+function beKilledFirst(): void {
+  try {
+    writeFileSync('/proc/self/oom_score_adj', '1000');
+  } catch {
+    // Not Linux, or a sandbox without /proc, or with one that is read-only: the kernel goes by size alone.
+  }
+}
 
 function receive(bytes: number): boolean {
   const frame = intake.filled(bytes);

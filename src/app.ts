@@ -228,6 +228,10 @@ function reportRenderers(logger: Logger, metrics: Metrics): RendererEvents {
       metrics.rendererDied();
       logger.error({ original, reason: String(error) }, 'a renderer died over a picture');
     },
+    diedIdle: (error) => {
+      metrics.rendererDied();
+      logger.error({ reason: String(error) }, 'a renderer died without a picture');
+    },
     quarantined: (original) => {
       metrics.quarantined();
       logger.error({ original }, 'a picture killed two renderers and is refused for an hour');

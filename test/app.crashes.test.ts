@@ -109,6 +109,25 @@ describe('a renderer in the middle of a picture', () => {
   });
 });
 
+describe('renderers that die with no picture', () => {
+  it('are logged and counted each time, and started anew', async () => {
+    await expect.poll(() => app.renderer.up, POLL).toBe(2);
+    const killed = app.renderer.pids;
+    for (const pid of killed) process.kill(pid, 'SIGKILL');
+    const deaths = (): Promise<number> => app.metric('avatar_renderer_deaths_total');
+    await expect.poll(deaths, POLL).toBe(2);
+    const lines = app.lines.filter(({ msg }) => msg === 'a renderer died without a picture');
+    expect(lines.map(({ level }) => level)).toEqual([50, 50]);
+    expect(lines.map(({ reason }) => String(reason)).toSorted()).toEqual(
+      killed.map((pid) => `RendererDied: renderer ${pid} ended with SIGKILL`).toSorted(),
+    );
+    await expect.poll(() => app.renderer.up, POLL).toBe(2);
+    await requireOthers();
+    await app.close();
+    expect(app.lines.filter(({ msg }) => String(msg).includes('renderer died'))).toEqual(lines);
+  });
+});
+
 describe('a picture over which two renderers died in a row', () => {
   it('is refused from then on without a renderer, logged by its key, and counted', async () => {
     const slow = get('slow/48');

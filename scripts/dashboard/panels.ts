@@ -236,7 +236,8 @@ export const ROWS: readonly Row[] = [
       },
       {
         title: 'Renderers in trouble',
-        about: 'Died over a picture; did not start; pictures refused since they killed two.',
+        about:
+          'Died, over a picture or without; did not start; pictures refused since they killed two.',
         kind: 'lines',
         unit: 'ops',
         queries: [

@@ -51,6 +51,7 @@ export async function openParts(
   const events: RendererEvents = {
     rendered: () => undefined,
     died: (original, error) => output.remark(`a renderer died over ${original}: ${String(error)}`),
+    diedIdle: (error) => output.remark(`a renderer died without a picture: ${String(error)}`),
     quarantined: () => undefined,
     failedStart: (reason) => output.remark(`a renderer could not be started: ${String(reason)}`),
   };

@@ -47,15 +47,25 @@ export class RenderProcess {
   #pending: Pending | undefined;
   #lastWords = '';
   #isUsable = true;
+  /** Its end is wanted: no death to tell anybody of, unless there is an order it takes along. */
+  #isDismissed = false;
+  #hasEnded = false;
   #ownTime: OwnTime | undefined;
   #endOrder: () => void = () => undefined;
+  readonly #onIdleDeath: (error: RendererDied) => void;
 
   /**
    * @param underway counts each order until it is answered or this process is really gone
+   * @param onIdleDeath is told when it ends unasked, with no order
    * @throws Error when the system refuses outright; for lack of descriptors it refuses by and by
    */
-  constructor(memoryCapBytes: number, underway: Underway) {
+  constructor(
+    memoryCapBytes: number,
+    underway: Underway,
+    onIdleDeath: (error: RendererDied) => void,
+  ) {
     this.#underway = underway;
+    this.#onIdleDeath = onIdleDeath;
     this.#child = spawn(process.execPath, [...NODE_FLAGS, rendererPath(), `${memoryCapBytes}`], {
       stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
       env: rendererEnvironment(),
@@ -65,7 +75,7 @@ export class RenderProcess {
     this.#channel = channelOf(this.#child);
     this.#channel?.on('data', (chunk: Buffer) => this.#receive(chunk));
     // The process is dead, which 'exit' reports.
-    this.#channel?.on('error', () => this.kill());
+    this.#channel?.on('error', () => this.#giveUp());
     this.unusable = this.#unusable.promise;
     this.ended = this.#ended.promise;
     this.ready = this.#reply().then(() => undefined);
@@ -102,6 +112,11 @@ export class RenderProcess {
 
   /** Ends it at once, whatever it does; a stopped process too. */
   kill(): void {
+    this.#isDismissed = true;
+    this.#giveUp();
+  }
+
+  #giveUp(): void {
     this.#child.kill('SIGKILL');
     if (!this.#isUsable) return;
     this.#becomeUnusable();
@@ -112,6 +127,7 @@ export class RenderProcess {
 
   /** Ends it after its current order, whose time is limited by whoever gave it. */
   retire(): void {
+    this.#isDismissed = true;
     this.#channel?.end();
     void Promise.allSettled([this.#pending?.promise]).then(() => {
       const timer = setTimeout(() => this.kill(), RETIREMENT_MS);
@@ -133,16 +149,21 @@ export class RenderProcess {
         } else {
           this.#endOrder();
           this.#pending?.resolve(frame);
+          this.#pending = undefined;
         }
       }
     } catch (error) {
       this.#lastWords = ` after breaking the protocol: ${String(error)}`;
-      this.kill();
+      this.#giveUp();
     }
   }
 
   #end(how: string): void {
-    this.#pending?.reject(new RendererDied(`${this.#name} ${how}${this.#lastWords}`));
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    const error = new RendererDied(`${this.#name} ${how}${this.#lastWords}`);
+    if (this.#pending !== undefined) this.#pending.reject(error);
+    else if (!this.#isDismissed) this.#onIdleDeath(error);
     this.#becomeUnusable();
     this.#endOrder();
     this.#channel?.destroy();

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AvatarError } from '../errors.ts';
 import type { Underway } from '../flow/underway.ts';
 import type { OwnTime } from './own-time.ts';
-import { RenderProcess } from './process.ts';
+import { RenderProcess, type RendererDied } from './process.ts';
 import type { Frame, RendererMessage, RenderOrder } from './protocol.ts';
 
 export type WorkerSlotLimits = {
@@ -13,6 +13,14 @@ export type WorkerSlotLimits = {
   readonly rendersPerProcess: number;
   /** A renderer that is not up by then is given up. */
   readonly startMs: number;
+};
+
+/** What becomes of renderers that have no picture at the moment. */
+export type WorkerSlotEvents = {
+  /** A renderer did not come up; another start follows. */
+  failedStart(reason: unknown): void;
+  /** A renderer died between two orders; another is started. */
+  diedIdle(error: RendererDied): void;
 };
 
 /** A picture that was killed after less is not to blame: its turn came just before its deadline. */
@@ -42,7 +50,7 @@ const LAST_BACKOFF_MS = 5000;
 export class WorkerSlot {
   readonly #limits: WorkerSlotLimits;
   readonly #underway: Underway;
-  readonly #onFailedStart: (reason: unknown) => void;
+  readonly #events: WorkerSlotEvents;
   /** All its processes: in service, coming up, or at their last order. */
   readonly #renderers = new Set<RenderProcess>();
   #inService: RenderProcess | undefined;
@@ -53,18 +61,11 @@ export class WorkerSlot {
   #renders = 0;
   #isClosed = false;
 
-  /**
-   * @param underway counts each order
-   * @param onFailedStart is told of renderers that could not be started
-   */
-  constructor(
-    limits: WorkerSlotLimits,
-    underway: Underway,
-    onFailedStart: (reason: unknown) => void,
-  ) {
+  /** @param underway counts each order */
+  constructor(limits: WorkerSlotLimits, underway: Underway, events: WorkerSlotEvents) {
     this.#limits = limits;
     this.#underway = underway;
-    this.#onFailedStart = onFailedStart;
+    this.#events = events;
     void this.#bringUpOne();
   }
 
@@ -161,14 +162,17 @@ export class WorkerSlot {
         this.#putInService(renderer);
         return;
       } catch (reason) {
-        if (!this.#isClosed) this.#onFailedStart(reason);
+        if (!this.#isClosed) this.#events.failedStart(reason);
         await sleep(backoffMs(failures), undefined, { ref: false });
       }
     }
   }
 
   async #start(): Promise<RenderProcess> {
-    const renderer = new RenderProcess(this.#limits.memoryCapBytes, this.#underway);
+    const { memoryCapBytes } = this.#limits;
+    const renderer = new RenderProcess(memoryCapBytes, this.#underway, (error) =>
+      this.#events.diedIdle(error),
+    );
     this.#renderers.add(renderer);
     void renderer.ended.then(() => this.#renderers.delete(renderer));
     const timer = setTimeout(() => renderer.kill(), this.#limits.startMs);

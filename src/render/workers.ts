@@ -3,18 +3,16 @@ import { Underway } from '../flow/underway.ts';
 import { RendererDied } from './process.ts';
 import type { RenderOrder } from './protocol.ts';
 import { Quarantine } from './quarantine.ts';
-import { RenderKilled, WorkerSlot } from './worker-slot.ts';
+import { RenderKilled, WorkerSlot, type WorkerSlotEvents } from './worker-slot.ts';
 
 /** What an operator hears of renderers. */
-export type RendererEvents = {
+export type RendererEvents = WorkerSlotEvents & {
   /** So many variants were made in one go, of an original of so many pixels; a letter has none. */
   rendered(variants: number, ms: number, pixels: number): void;
   /** A renderer died or was killed over this picture. */
   died(identity: string, error: unknown): void;
   /** This picture has done so twice and is refused from now on. */
   quarantined(identity: string): void;
-  /** A renderer did not come up; another start follows. */
-  failedStart(reason: unknown): void;
 };
 
 type Work = {
@@ -61,7 +59,7 @@ export class Workers {
   constructor(renderers: number, events: RendererEvents) {
     this.#slots = Array.from(
       { length: renderers },
-      () => new WorkerSlot(SLOT_LIMITS, this.#underway, (reason) => events.failedStart(reason)),
+      () => new WorkerSlot(SLOT_LIMITS, this.#underway, events),
     );
     this.#free = [...this.#slots];
     this.#events = events;

@@ -93,7 +93,7 @@ export class Metrics implements WorkObserver {
     });
     this.#rendererDeaths = new Counter({
       name: 'avatar_renderer_deaths_total',
-      help: 'Renderers that died or were killed over a picture',
+      help: 'Renderers that died, or were killed over a picture',
       registers,
     });
     this.#failedStarts = new Counter({

@@ -26,6 +26,9 @@ export function open(renderers: number, inSets = false): RenderPool {
       },
       died: (identity) => events.died.push(identity),
       quarantined: (identity) => events.quarantined.push(identity),
+      diedIdle: (error) => {
+        throw error;
+      },
       failedStart: (reason) => {
         throw reason;
       },

@@ -10,7 +10,9 @@ afterEach(() => {
 
 it('a renderer that cannot be started says so, and has no number', async () => {
   process.execPath = '/nowhere/node';
-  const renderer = new RenderProcess(1e9, new Underway());
+  const renderer = new RenderProcess(1e9, new Underway(), (error) => {
+    throw error;
+  });
   await expect(renderer.ready).rejects.toThrow(
     /^a renderer could not be started: spawn \/nowhere\/node ENOENT$/,
   );

@@ -35,7 +35,10 @@ const limits = {
   rendersPerProcess: 1e6,
   startMs: 20_000,
 };
-const slot = new WorkerSlot(limits, new Underway(), onFailedStart);
+const slot = new WorkerSlot(limits, new Underway(), {
+  failedStart: onFailedStart,
+  diedIdle: () => undefined,
+});
 const original = await card(90, 90).png().toBuffer();
 const order = { kind: 'picture', variants: [{ size: 48, format: 'png' }] } as const;
 await slot.render(order, original, 20_000);

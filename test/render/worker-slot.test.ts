@@ -17,10 +17,15 @@ const limits: WorkerSlotLimits = {
 const POLL = { interval: 5, timeout: 15_000 };
 
 let slot: WorkerSlot;
+let failedStarts: string[];
+let idleDeaths: string[];
 
 function open(changes: Partial<WorkerSlotLimits>): WorkerSlot {
-  slot = new WorkerSlot({ ...limits, ...changes }, new Underway(), (reason) => {
-    throw reason;
+  failedStarts = [];
+  idleDeaths = [];
+  slot = new WorkerSlot({ ...limits, ...changes }, new Underway(), {
+    failedStart: (reason) => failedStarts.push(String(reason)),
+    diedIdle: (error) => idleDeaths.push(String(error)),
   });
   return slot;
 }
@@ -48,7 +53,11 @@ beforeAll(async () => {
   small = await card(90, 90).png().toBuffer();
 });
 
-afterEach(() => slot.close());
+afterEach(async () => {
+  await slot.close();
+  const [reason] = failedStarts;
+  if (reason !== undefined) throw new Error(`no start: ${reason}`);
+});
 
 describe('a worker slot whose renderers are replaced', () => {
   it.each([
@@ -138,6 +147,42 @@ describe('a worker slot whose renderer', () => {
     },
   );
 
+  it.each(['SIGKILL', 'SIGSEGV'] as const)(
+    'dies of %s between two orders tells of that, once each time',
+    async (signal) => {
+      open({});
+      const ends: string[] = [];
+      for (let turn = 1; turn <= 3; turn += 1) {
+        await draw(48 + turn);
+        const [dying = 0] = slot.pids;
+        process.kill(dying, signal);
+        ends.push(`RendererDied: renderer ${dying} ended with ${signal}`);
+        await expect.poll(() => idleDeaths, POLL).toEqual(ends);
+      }
+      await draw(60);
+      await slot.close();
+      expect(idleDeaths).toEqual(ends);
+    },
+  );
+
+  it('is replaced, is late, or is closed, is no death to tell of', async () => {
+    open({ rendersPerProcess: 1 });
+    const seen = new Set<number>();
+    for (let turn = 0; seen.size < 3; turn += 1) {
+      await draw(20 + (turn % 120));
+      for (const pid of slot.pids) seen.add(pid);
+    }
+    await expect.poll(renderers, POLL).toHaveLength(1);
+    const [late = 0] = slot.pids;
+    process.kill(late, 'SIGSTOP');
+    const order = { kind: 'picture', variants: [{ size: 48, format: 'png' }] } as const;
+    const timeUp = { code: 'render_timeout' };
+    await expect(slot.render(order, small, 50)).rejects.toMatchObject(timeUp);
+    await draw(60);
+    await slot.close();
+    expect(idleDeaths).toEqual([]);
+  });
+
   it('dies while its successor starts has that one at work, no third, and the next one too', async () => {
     open({ rendersPerProcess: 3 });
     for (let turn = 0; turn < 3; turn += 1) await drawUnseen(20 + turn);
@@ -153,23 +198,20 @@ describe('a worker slot whose renderer', () => {
   });
 
   it('dies before it was ready tells of that and has another one', async () => {
-    const failed: string[] = [];
-    slot = new WorkerSlot(limits, new Underway(), (reason) => failed.push(String(reason)));
+    open({});
     const [stillborn = 0] = slot.pids;
     process.kill(stillborn, 'SIGKILL');
     await draw(48);
-    expect(failed).toEqual([expect.stringContaining('SIGKILL')]);
+    expect(failedStarts.splice(0)).toEqual([expect.stringContaining('SIGKILL')]);
+    expect(idleDeaths).toEqual([]);
   });
 
   it('never says that it is ready is given up for another one', async () => {
-    const failed: string[] = [];
-    slot = new WorkerSlot({ ...limits, startMs: 3000 }, new Underway(), (reason) =>
-      failed.push(String(reason)),
-    );
+    open({ startMs: 3000 });
     const [stopped = 0] = slot.pids;
     process.kill(stopped, 'SIGSTOP');
     await draw(48);
-    expect(failed[0]).toContain(`renderer ${stopped} ended with SIGKILL`);
+    expect(failedStarts.splice(0)[0]).toContain(`renderer ${stopped} ended with SIGKILL`);
   });
 
   it('dies when there are no descriptors for another has one as soon as there are', async () => {

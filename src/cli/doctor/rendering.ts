@@ -31,6 +31,7 @@ export async function checkRendering(
   const pool = startRenderers(config, {
     rendered: () => undefined,
     died: (_, error) => troubles.push(String(error)),
+    diedIdle: (error) => troubles.push(String(error)),
     quarantined: () => undefined,
     failedStart: (reason) => troubles.push(String(reason)),
   });

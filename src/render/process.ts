@@ -3,6 +3,7 @@ import { setPriority } from 'node:os';
 import { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Underway } from '../flow/underway.ts';
+import { oomKills } from './oom-kills.ts';
 import { OwnTime } from './own-time.ts';
 import {
   type Frame,
@@ -25,6 +26,13 @@ const DEATH_MS = 2000;
 /** The process ended, by itself or by somebody's hand, before it replied. */
 export class RendererDied extends Error {
   override readonly name = 'RendererDied';
+  /** The kernel killed it because the machine, or the container, had no memory left. */
+  readonly isForMemory: boolean;
+
+  constructor(message: string, isForMemory = false) {
+    super(message);
+    this.isForMemory = isForMemory;
+  }
 }
 
 type Pending = PromiseWithResolvers<Frame<RendererMessage>>;
@@ -50,6 +58,7 @@ export class RenderProcess {
   /** Its end is wanted: no death to tell anybody of, unless there is an order it takes along. */
   #isDismissed = false;
   #hasEnded = false;
+  readonly #oomKills = oomKills();
   #ownTime: OwnTime | undefined;
   #endOrder: () => void = () => undefined;
   readonly #onIdleDeath: (error: RendererDied) => void;
@@ -71,7 +80,11 @@ export class RenderProcess {
       env: rendererEnvironment(),
     });
     this.#child.on('error', (error) => this.#end(`could not be started: ${error.message}`));
-    this.#child.on('exit', (code, signal) => this.#end(`ended with ${signal ?? `code ${code}`}`));
+    this.#child.on('exit', (code, signal) => {
+      const isForMemory = signal === 'SIGKILL' && this.#wasKilledForMemory();
+      const why = isForMemory ? ', of the kernel, which had no memory left' : '';
+      this.#end(`ended with ${signal ?? `code ${code}`}${why}`, isForMemory);
+    });
     this.#channel = channelOf(this.#child);
     this.#channel?.on('data', (chunk: Buffer) => this.#receive(chunk));
     // The process is dead, which 'exit' reports.
@@ -158,10 +171,16 @@ export class RenderProcess {
     }
   }
 
-  #end(how: string): void {
+  /** Of a SIGKILL: nobody here sent it, the renderer did not announce it, and the kernel has killed meanwhile. */
+  #wasKilledForMemory(): boolean {
+    if (this.#isDismissed || this.#lastWords !== '') return false;
+    return (oomKills() ?? 0) > (this.#oomKills ?? Infinity);
+  }
+
+  #end(how: string, isForMemory = false): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    const error = new RendererDied(`${this.#name} ${how}${this.#lastWords}`);
+    const error = new RendererDied(`${this.#name} ${how}${this.#lastWords}`, isForMemory);
     if (this.#pending !== undefined) this.#pending.reject(error);
     else if (!this.#isDismissed) this.#onIdleDeath(error);
     this.#becomeUnusable();

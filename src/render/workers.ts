@@ -88,7 +88,7 @@ export class Workers {
     return this.#quarantine.suspects(identity);
   }
 
-  /** @throws AvatarError `original_quarantined`, when this picture has killed too many of them */
+  /** @throws AvatarError as `Quarantine.check` does, when this picture has killed too many of them */
   check(identity: string): void {
     this.#quarantine.check(identity);
   }
@@ -96,7 +96,7 @@ export class Workers {
   /**
    * Gives the work to a free renderer: no more may be given at once than there are.
    * @returns the variants, in the order's own order
-   * @throws AvatarError `original_quarantined`, and as `WorkerSlot.render` does; RendererDied
+   * @throws AvatarError as `check` and `WorkerSlot.render` do; RendererDied
    */
   async run(work: Work): Promise<Buffer[]> {
     try {
@@ -157,6 +157,10 @@ export class Workers {
     if (this.#isClosed || (!(error instanceof RendererDied) && !isKill)) return;
     this.#events.died(identity, error);
     if (isKill && !error.isOwnDoing) return;
+    if (error instanceof RendererDied && error.isForMemory) {
+      this.#quarantine.spare(identity);
+      return;
+    }
     if (isKill && variantsOf(order) > 1) {
       // Together they may just have been too many, and clients decide how many there are.
       this.#quarantine.suspect(identity);

@@ -54,6 +54,45 @@ it.each([
   silent.destroy();
 });
 
+it.each([
+  ['half a header', 'GET /user_av'],
+  ['a header without its end', 'GET /user_avatar/demo/owl/48/2.png HTTP/1.1\r\nHost: h\r\n'],
+  ['an empty line', '\r\n'],
+])('closing does not wait for a client that has sent %s', async (_what, sent) => {
+  // After it, all connections are closed, whatever they are: this test would run out of time.
+  const app = await startApp({ AVATAR_DEADLINE_MS: '60000' });
+  const { hostname, port } = new URL(await app.listen());
+  const client = connect(Number(port), hostname);
+  client.on('error', () => undefined);
+  client.write(sent);
+  await once(client, 'connect');
+  await expect.poll(() => client.bytesWritten, PATIENCE).toBe(sent.length);
+  await fetch(`http://${hostname}:${port}/healthz`);
+  await app.close();
+  expect(app.server.server.listening).toBe(false);
+  client.destroy();
+});
+
+it.each(['', 'Expect: 100-continue\r\n', 'Expect: a miracle\r\n'])(
+  'closing cuts no render that takes longer than a request may take to arrive, with "%s"',
+  async (header) => {
+    const app = await startApp({ AVATAR_DEADLINE_MS: '60000' });
+    const { hostname, port } = new URL(await app.listen());
+    await expect.poll(() => app.renderer.up, PATIENCE).toBe(1);
+    const [renderer = 0] = app.renderer.pids;
+    process.kill(renderer, 'SIGSTOP');
+    const client = connect(Number(port), hostname);
+    client.write(`GET /user_avatar/demo/owl/90/2.png HTTP/1.1\r\nHost: h\r\n${header}\r\n`);
+    const received = buffer(client);
+    await expect.poll(() => app.renderer.running, PATIENCE).toBe(1);
+    const closed = app.close();
+    await sleep(1500);
+    process.kill(renderer, 'SIGCONT');
+    expect((await received).toString('latin1')).toMatch(/^HTTP\/1\.1 200 /);
+    await closed;
+  },
+);
+
 describe('closing, while a client is slow to take its answers,', () => {
   const PATH = '/user_avatar/demo/owl/360/2.png';
 

@@ -55,8 +55,9 @@ export class RenderProcess {
   #pending: Pending | undefined;
   #lastWords = '';
   #isUsable = true;
-  /** Its end is wanted: no death to tell anybody of, unless there is an order it takes along. */
-  #isDismissed = false;
+  /** An end that is wanted is no death to tell of, unless it takes an order along. */
+  #isRetired = false;
+  #isKilled = false;
   #hasEnded = false;
   readonly #oomKills = oomKills();
   #ownTime: OwnTime | undefined;
@@ -125,7 +126,7 @@ export class RenderProcess {
 
   /** Ends it at once, whatever it does; a stopped process too. */
   kill(): void {
-    this.#isDismissed = true;
+    this.#isKilled = true;
     this.#giveUp();
   }
 
@@ -140,7 +141,7 @@ export class RenderProcess {
 
   /** Ends it after its current order, whose time is limited by whoever gave it. */
   retire(): void {
-    this.#isDismissed = true;
+    this.#isRetired = true;
     this.#channel?.end();
     void Promise.allSettled([this.#pending?.promise]).then(() => {
       const timer = setTimeout(() => this.kill(), RETIREMENT_MS);
@@ -173,7 +174,7 @@ export class RenderProcess {
 
   /** Of a SIGKILL: nobody here sent it, the renderer did not announce it, and the kernel has killed meanwhile. */
   #wasKilledForMemory(): boolean {
-    if (this.#isDismissed || this.#lastWords !== '') return false;
+    if (this.#isKilled || this.#lastWords !== '') return false;
     return (oomKills() ?? 0) > (this.#oomKills ?? Infinity);
   }
 
@@ -182,7 +183,7 @@ export class RenderProcess {
     this.#hasEnded = true;
     const error = new RendererDied(`${this.#name} ${how}${this.#lastWords}`, isForMemory);
     if (this.#pending !== undefined) this.#pending.reject(error);
-    else if (!this.#isDismissed) this.#onIdleDeath(error);
+    else if (!this.#isKilled && !this.#isRetired) this.#onIdleDeath(error);
     this.#becomeUnusable();
     this.#endOrder();
     this.#channel?.destroy();

@@ -1,6 +1,6 @@
 import { envSchema } from 'env-schema';
 import type { ConfigIssue } from './error.ts';
-import { redact } from './redact.ts';
+import { redactVariable } from './redact.ts';
 import { type Environment, EnvironmentSchema, type Property, type Variable } from './schema.ts';
 
 /** Their values hold passwords, which no log should. */
@@ -52,7 +52,8 @@ export class Issues {
   }
 
   add(variable: string, allowed: string): void {
-    const value = SECRET.has(variable) ? '…' : redact(this.#given[variable] ?? '');
+    const given = this.#given[variable] ?? '';
+    const value = SECRET.has(variable) ? '…' : redactVariable(variable, given);
     this.found.push({ variable, value, allowed });
   }
 }

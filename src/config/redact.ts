@@ -1,11 +1,12 @@
-/** Secrets taken out of what is shown of the environment. Pure. */
+/** Secrets taken out of what is shown of the environment, and of what others say of it. Pure. */
 
 const SECRET_VARIABLE = /SECRET|TOKEN|PASSWORD|CREDENTIAL/i;
-// An address may be a parameter of another, percent-encoded.
-const WEB_USER = /(?<scheme>https?(?::\/\/|%3A%2F%2F))[^\s/?#&]*(?:@|%40)/gi;
+// An address may be a parameter of another, percent-encoded. Of a database the user alone is no secret.
+const USER =
+  /(?<scheme>\b(?!postgres(?:ql)?:)[a-z][a-z0-9+.-]*(?::\/\/|%3A%2F%2F))[^\s/?#&]*(?:@|%40)/gi;
 // To the last @: a password may hold one that somebody forgot to encode.
 const PASSWORD = /(?<user>\b[a-z][a-z0-9+.-]*:\/\/[^\s:@/?#]*):\S*@/gi;
-// Without the scheme it should have: at the beginning of a word, or of a parameter's value.
+// Without the scheme it should have, in a value: sentences have colons and @ of other kinds. At the beginning of a word, or of a parameter's value.
 const BARE_PASSWORD =
   /(?<user>(?<=^|[\s=,|"'(])(?!file:|template:)[^\s/?#&=:@]+(?::|%3A)(?!(?:\/|%2F){2}))\S*(?<at>@|%40)/gi;
 const SECRET_PARAMETER =
@@ -13,13 +14,14 @@ const SECRET_PARAMETER =
 
 /** @param name of the variable the text is the value of */
 export function redactVariable(name: string, text: string): string {
-  return SECRET_VARIABLE.test(name) && text !== '' ? '…' : redact(text);
+  if (SECRET_VARIABLE.test(name) && text !== '') return '…';
+  return redact(text).replaceAll(BARE_PASSWORD, '$<user>…$<at>');
 }
 
+/** Of a sentence. What may hold the value of a variable as it was set is for `redactVariable`. */
 export function redact(text: string): string {
   return text
-    .replaceAll(WEB_USER, '$<scheme>…@')
+    .replaceAll(USER, '$<scheme>…@')
     .replaceAll(PASSWORD, '$<user>:…@')
-    .replaceAll(BARE_PASSWORD, '$<user>…$<at>')
     .replaceAll(SECRET_PARAMETER, '$<name>…');
 }

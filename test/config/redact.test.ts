@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { redact, redactVariable } from '../../src/config/redact.ts';
 
-describe('redact', () => {
+describe('of the value of a variable', () => {
+  const shown = (text: string): string => redactVariable('AVATAR_ORIGINALS', text);
+
   it.each([
     ['postgres://forum:s3cret@db/discourse', 'postgres://forum:…@db/discourse'],
     // Not encoded, as it should have been.
@@ -14,9 +16,9 @@ describe('redact', () => {
     ['s3://b?endpoint=http:/k:s3cret@host', 's3://b?endpoint=http:…@host'],
     ['"minio:p@s/s3cret@host"', '"minio:…@host"'],
     ['https://s3cret@cdn.example.org/x', 'https://…@cdn.example.org/x'],
-  ])('takes the secret out of %s', (text, redacted) => {
-    expect(redact(text)).toBe(redacted);
-    expect(redact(text)).not.toContain('s3cret');
+  ])('the secret is taken out: %s', (text, redacted) => {
+    expect(shown(text)).toBe(redacted);
+    expect(shown(text)).not.toContain('s3cret');
   });
 
   it.each([
@@ -27,13 +29,40 @@ describe('redact', () => {
     'file:srv/a@b',
     'https://cdn.example.org/@user',
     '2026-01-01T10:00:00Z user@host',
-  ])('leaves %s as it is', (text) => {
-    expect(redact(text)).toBe(text);
+  ])('nothing else is: %s', (text) => {
+    expect(shown(text)).toBe(text);
   });
 
-  it('shows nothing of a variable that is a secret by its name', () => {
+  it('nothing is shown where it is a secret by its name', () => {
     expect(redactVariable('AWS_SECRET_ACCESS_KEY', 'abc')).toBe('…');
     expect(redactVariable('AWS_SESSION_TOKEN', 'abc')).toBe('…');
     expect(redactVariable('AWS_REGION', 'eu-central-1')).toBe('eu-central-1');
+  });
+});
+
+describe('of a sentence', () => {
+  it.each([
+    [
+      'connect to postgres://forum:s3cret@db/discourse: no',
+      'connect to postgres://forum:…@db/discourse: no',
+    ],
+    ['GET https://key:s3cret@minio:9000/b: 403', 'GET https://…@minio:9000/b: 403'],
+    // What the SDK makes of minio:s3cret@minio:9000, and says.
+    [
+      '`minio://s3cret@minio:9000` was not a valid URI',
+      '`minio://…@minio:9000` was not a valid URI',
+    ],
+  ])('the secret in an address is taken out: %s', (text, redacted) => {
+    expect(redact(text)).toBe(redacted);
+  });
+
+  it.each([
+    'credentials: ASIAX from single sign-on, which is arn:aws:sts::111122223333:assumed-role/Reader/ann@example.com',
+    'denied (User: arn:aws:sts::111122223333:assumed-role/Reader/ann@example.com is not authorized to perform: s3:ListBucket on resource: "arn:aws:s3:::b")',
+    'of 5 looked for, 1 cannot be served: file:demo/a b:c@etag: no picture',
+    's3://b/demo/owl/2.png@"abc": no picture',
+    'at load (file:///srv/node_modules/@aws-sdk/client-s3/index.js:1:2)',
+  ])('nothing is taken out that names what it is about: %s', (text) => {
+    expect(redact(text)).toBe(text);
   });
 });

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { availableParallelism, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { SizePolicy } from '../avatar/sizes.ts';
@@ -158,9 +159,14 @@ function refuseOnePort(
   issues: Issues,
   { HOST: host, PORT: port, ADMIN_HOST: adminHost, ADMIN_PORT: adminPort }: Environment,
 ): void {
-  const isOnAll = [host, adminHost].some((each) => each === '0.0.0.0' || each === '::');
-  if (port !== adminPort || port === 0 || !(isOnAll || host === adminHost)) return;
+  if (port !== adminPort || port === 0) return;
+  if (!covers(host, adminHost) && !covers(adminHost, host)) return;
   issues.add('ADMIN_PORT', `${port} is PORT as well: choose another, or 0 for no such listener`);
+}
+
+/** Of a name nobody knows yet what it stands for: mostly an IPv4 address. */
+function covers(host: string, other: string): boolean {
+  return host === other || host === '::' || (host === '0.0.0.0' && !isIPv6(other));
 }
 
 function isOnDisk(originals: readonly StoreAddress[]): boolean {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { ConfigError, type ConfigIssue } from '../../src/config/error.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { EnvironmentSchema } from '../../src/config/schema.ts';
-import { parseStores, parseVariantStore } from '../../src/config/stores.ts';
+import { parseStores, parseVariantStore, type StoreAddress } from '../../src/config/stores.ts';
 import { trustIn } from '../../src/http/client.ts';
 
 async function issuesOf(variables: Record<string, string>): Promise<readonly ConfigIssue[]> {
@@ -103,6 +103,9 @@ describe('the configuration', () => {
     [{ PORT: '9090' }],
     [{ PORT: '8081', ADMIN_PORT: '8081', ADMIN_HOST: '0.0.0.0', HOST: '10.0.0.1' }],
     [{ PORT: '8081', ADMIN_PORT: '8081', ADMIN_HOST: '::', HOST: '10.0.0.1' }],
+    [{ PORT: '8081', ADMIN_PORT: '8081', ADMIN_HOST: '::1', HOST: '::' }],
+    [{ PORT: '8081', ADMIN_PORT: '8081', ADMIN_HOST: '0.0.0.0', HOST: '::' }],
+    [{ PORT: '8081', ADMIN_PORT: '8081', ADMIN_HOST: 'localhost', HOST: '0.0.0.0' }],
     [{ PORT: '8081', ADMIN_PORT: '8081', ADMIN_HOST: 'localhost', HOST: 'localhost' }],
   ])('has one listener a port: not %j', async (variables) => {
     const allowed = `${variables.PORT} is PORT as well: choose another, or 0 for no such listener`;

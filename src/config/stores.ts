@@ -75,10 +75,13 @@ function parseS3(word: string, variable: S3Address['variable']): S3Address | { e
   const folder = slash === -1 ? '' : location.slice(slash).replace(/^\/+|\/+$/g, '');
   if (!BUCKET.test(bucket)) return { error: 'has not the name of a bucket' };
 
-  const options = new URLSearchParams(query);
-  if ([...options.keys()].some((name) => !S3_OPTIONS.includes(name))) {
+  const names = [...new URLSearchParams(query).keys()];
+  if (names.some((name) => !S3_OPTIONS.includes(name))) {
     return { error: `has an unknown option (there are ${S3_OPTIONS.join(', ')})` };
   }
+  // Compose files have `accelerate=` where nothing is set, unlike `accelerate`, which is to switch it on.
+  const isSet = (option: string): boolean => !/^[^=]+=$/.test(option);
+  const options = new URLSearchParams(query.split('&').filter(isSet).join('&'));
   const pathStyle = flag(options, 'pathStyle');
   const accelerate = flag(options, 'accelerate');
   const dualstack = flag(options, 'dualstack');
@@ -95,8 +98,7 @@ function parseS3(word: string, variable: S3Address['variable']): S3Address | { e
   if (pathStyle === true && accelerate === true) {
     return { error: 'has accelerate, which needs the bucket in the host name, with pathStyle' };
   }
-  // Compose files have it empty where it is not set.
-  const region = options.get('region') || undefined;
+  const region = options.get('region') ?? undefined;
   if (region !== undefined && !REGION.test(region)) {
     const rule = 'as in eu-central-1 (between addresses are spaces, not commas)';
     return { error: `has no region after region=, ${rule}` };

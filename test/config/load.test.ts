@@ -114,6 +114,8 @@ describe('the configuration', () => {
 
   it.each([
     [{ PORT: '8081', ADMIN_PORT: '8081', ADMIN_HOST: '127.0.0.1', HOST: '10.0.0.1' }],
+    [{ PORT: '8081', ADMIN_PORT: '8081', ADMIN_HOST: '::1', HOST: '0.0.0.0' }],
+    [{ PORT: '8081', ADMIN_PORT: '8081', ADMIN_HOST: '0.0.0.0', HOST: '2001:db8::1' }],
     [{ PORT: '0', ADMIN_PORT: '0' }],
   ])('takes %j: no two listeners at one address', async (variables) => {
     expect(await issuesOf(variables)).toEqual([]);
@@ -365,12 +367,39 @@ describe('AVATAR_ORIGINALS', () => {
   });
 });
 
-describe('a region that is empty', () => {
-  it('is none, so that AWS_REGION holds', () => {
-    const text = 's3://bucket?region=&endpoint=http://127.0.0.1:9000';
-    expect(parseStores(text)).toMatchObject([{ region: undefined }]);
-    expect(parseVariantStore(text)).toMatchObject({ region: undefined });
+describe('an option that is empty', () => {
+  const EMPTY = 'region=&endpoint=&pathStyle=&accelerate=&dualstack=';
+
+  it('is not set, so that AWS_REGION holds, and what goes for all stores', () => {
+    const [plain] = storesOf('s3://bucket');
+    expect(storesOf(`s3://bucket?${EMPTY}`)).toEqual([plain]);
+    expect(parseVariantStore(`s3://bucket?${EMPTY}`)).toEqual({
+      ...plain,
+      variable: 'AVATAR_VARIANTS',
+    });
   });
+
+  it('leaves what others say', () => {
+    expect(storesOf('s3://bucket?region=&endpoint=http://127.0.0.1:9000&accelerate=')).toEqual(
+      storesOf('s3://bucket?endpoint=http://127.0.0.1:9000'),
+    );
+  });
+
+  it('is unlike a switch that is named alone, which is on', () => {
+    expect(storesOf('s3://bucket?accelerate&dualstack')).toMatchObject([
+      { accelerate: true, dualstack: true },
+    ]);
+  });
+
+  it.each(['acl=', 'region', 'endpoint'])('is a mistake where it is %j', (option) => {
+    expect(parseStores(`s3://bucket?${option}`)).toEqual({ error: expect.any(String) });
+  });
+
+  function storesOf(text: string): StoreAddress[] {
+    const stores = parseStores(text);
+    if ('error' in stores) throw new Error(stores.error);
+    return stores;
+  }
 });
 
 describe('AVATAR_VARIANTS', () => {

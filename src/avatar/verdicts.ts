@@ -1,8 +1,12 @@
 import { LRUCache } from 'lru-cache';
 import { AvatarError, type FaultCode } from '../errors.ts';
 
-/** Bounds the memory a flood of distinct missing avatars can take: up to a kilobyte each. */
+/** Bounds, with the bytes, what a flood of distinct missing avatars can take. */
 const MOST_REMEMBERED = 20_000;
+/** What they take together: anybody can make up names of a kilobyte, and the detail has them once a key. */
+const MOST_BYTES = 15e6;
+/** Of a verdict beside its texts, of which a character takes two bytes at most. Measured. */
+const OVERHEAD_BYTES = 350;
 
 /** The error itself is not kept: its stack and its cause are kilobytes that nobody will read. */
 type Verdict = { readonly code: FaultCode; readonly detail: string | undefined };
@@ -12,7 +16,11 @@ type Verdict = { readonly code: FaultCode; readonly detail: string | undefined }
  * nor a decode. Only verdicts: a failure of ours is never remembered as one of theirs.
  */
 export class Verdicts {
-  readonly #verdicts = new LRUCache<string, Verdict>({ max: MOST_REMEMBERED });
+  readonly #verdicts = new LRUCache<string, Verdict>({
+    max: MOST_REMEMBERED,
+    maxSize: MOST_BYTES,
+    sizeCalculation: ({ detail = '' }, name) => OVERHEAD_BYTES + 2 * (name.length + detail.length),
+  });
 
   /** Remembers the error if it is a verdict; other errors are ignored. */
   remember(name: string, error: unknown, forMs: number): void {

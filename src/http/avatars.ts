@@ -4,6 +4,7 @@ import type { Answer } from '../avatar/answer.ts';
 import type { Wish } from '../avatar/format-choice.ts';
 import type { Pipeline } from '../avatar/pipeline.ts';
 import type { AddressGrammar } from '../avatar/ports.ts';
+import { withOwnTexts } from '../vocabulary/request.ts';
 import { watchOver } from './access-log.ts';
 import { clientOf } from './client.ts';
 import { parseIfNoneMatch } from './conditional.ts';
@@ -30,7 +31,7 @@ export const avatarRoutes: FastifyPluginCallback<AvatarRoutesOptions> = (app, op
 
   // A wildcard, because the grammar is ours to read: the router's own decoding is never used.
   app.get(`${prefix}*`, async (request, reply) => {
-    const asked = grammar.parse(pathAfter(prefix, request));
+    const asked = withOwnTexts(grammar.parse(pathAfter(prefix, request)));
     const wish = negotiation.isAbout(asked)
       ? negotiation.wishOf(request.headers.accept)
       : undefined;

@@ -8,6 +8,7 @@ import { closerOf } from '../../src/http/closing.ts';
 import { LIMITS, type Limits, openListener } from '../../src/http/server.ts';
 import { createFolder, startApp, type TestApp } from '../support/app.ts';
 import { card } from '../support/cards.ts';
+import { heapInUse } from '../support/heap.ts';
 
 /** As the service has them, in a hundredth of the time. */
 const HASTY: Limits = {
@@ -215,6 +216,26 @@ describe('the service', () => {
     expect(await app.metric('avatar_renders_waiting')).toBe(0);
     expect(await isServed()).toBe(true);
   }, 90_000);
+
+  it('remembers a name without the long query it came with', async () => {
+    const query = 'q'.repeat(15_000);
+    const ask = async (from: number, count: number): Promise<void> => {
+      const requests = Array.from({ length: count }, (_, index) => {
+        const name = `nobody-of-this-name-${from + index}`;
+        return `HEAD /user_avatar/forum.example/${name}/48/12345678901234_1.png?${query} HTTP/1.1\r\nHost: h\r\n\r\n`;
+      });
+      const last = 'GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n';
+      const socket = await open(port, `${requests.join('')}${last}`);
+      const missing = (await text(socket)).match(/^HTTP\/1\.1 404/gm) ?? [];
+      // Of so many at once by one client, some are refused.
+      expect(missing.length).toBeGreaterThan(count / 2);
+    };
+    await ask(0, 100);
+    const before = heapInUse();
+    for (let from = 100; from < 900; from += 100) await ask(from, 100);
+    // With the queries it was 15 MB.
+    expect(heapInUse() - before).toBeLessThan(6e6);
+  }, 60_000);
 
   it('closes a thousand connections that say nothing when it is closed itself', async () => {
     const other = await startApp({ AVATAR_ORIGINALS: `file:${folder.directory}` });

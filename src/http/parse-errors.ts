@@ -4,6 +4,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AvatarError, type FaultCode } from '../errors.ts';
 import type { AccessLog } from './access-log.ts';
+import type { Connections } from './connections.ts';
 import { type Headers, problemHeaders } from './headers.ts';
 import { ALLOWED, problemDocument } from './problems.ts';
 
@@ -13,33 +14,27 @@ const CODES: Readonly<Record<string, FaultCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };
 
-/** Whose last request has come: it has a body, of which nothing is read. */
-const ending = new WeakSet<Duplex>();
-
-/** What comes behind this request is no request, and the answer to this one is the last. */
-export function expectNoMore(socket: Duplex): void {
-  ending.add(socket);
-}
-
-export function isEnding(socket: Duplex): boolean {
-  return ending.has(socket);
-}
-
 /** For what the parser gave up: answers, if there is anybody to answer, and closes the connection. */
 export function refuse(
   { code = '', message }: NodeJS.ErrnoException,
   socket: Duplex,
+  connections: Connections,
   log: Pick<AccessLog, 'refused'>,
 ): void {
-  // Of a body nobody reads: the request has its own answer, with which the connection ends.
-  if (isEnding(socket)) return;
+  // There is one to come; what could not be read may be its body, which nobody reads.
+  if (connections.endAnswered(socket)) return;
   // The parser's own fixed words: nothing of what was sent.
   answer(new AvatarError(CODES[code] ?? 'request_malformed', { detail: message }), socket, log);
 }
 
 /** Of CONNECT, for which Node has no response: there is the bare connection, and nobody else who hears of it. */
-export function refuseTunnel(socket: Duplex, log: Pick<AccessLog, 'refused'>): void {
+export function refuseTunnel(
+  socket: Duplex,
+  connections: Connections,
+  log: Pick<AccessLog, 'refused'>,
+): void {
   socket.on('error', () => socket.destroy());
+  if (connections.endAnswered(socket)) return;
   const error = new AvatarError('method_not_allowed', { detail: 'CONNECT' });
   answer(error, socket, log, { allow: ALLOWED });
 }
@@ -56,11 +51,6 @@ function answer(
   // Opened in advance and never used, as browsers do: a reply would come to whatever they ask at last.
   if (socket instanceof Socket && socket.bytesRead === 0) {
     close();
-    return;
-  }
-  // An answer that is still on its way stays whole, and is the last one.
-  if (socket.writableLength > 0) {
-    socket.end(close);
     return;
   }
   const { status, publicMessage } = error;

@@ -3,9 +3,10 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { AvatarError } from '../errors.ts';
 import type { AccessLog } from './access-log.ts';
 import { type TrustedProxies, trustIn } from './client.ts';
+import { Connections } from './connections.ts';
 import type { HitPath } from './hits.ts';
 import { answerProblems, answerUnroutable, hostProblem, sendProblem } from './problems.ts';
-import { expectNoMore, isEnding, refuse, refuseTunnel } from './parse-errors.ts';
+import { refuse, refuseTunnel } from './parse-errors.ts';
 import { requestId } from './request-id.ts';
 
 /** Against slow and greedy clients. */
@@ -41,17 +42,23 @@ export type Limits = {
 const CLEARED_EVERY_MS = 1000;
 
 /** Node's server with what is kept from slow and greedy clients. */
-export function openListener(handler: RequestListener, limits: Limits = LIMITS): Server {
+export function openListener(
+  handler: RequestListener,
+  limits: Limits = LIMITS,
+  connections = new Connections(),
+): Server {
   const listener: RequestListener = (request, response) => {
     const { socket } = request;
-    if (isEnding(socket)) return;
-    // Nobody's body is read. Rather than receive all of it for nothing, the connection ends with the reply.
-    if (hasBody(request)) {
-      response.shouldKeepAlive = false;
-      expectNoMore(socket);
+    if (connections.isEnding(socket)) {
+      // Each would be held until the answer before it is there. At the end of a request Node reads on.
+      process.nextTick(() => socket.pause());
+      return;
     }
+    // Nobody's body is read. Rather than receive all of it for nothing, the connection ends with the reply.
+    if (hasBody(request)) connections.expectNoMore(socket, response);
     if (request.url?.charCodeAt(0) !== SLASH) request.url = pathOf(request.url);
     handler(request, response);
+    connections.owe(socket, response);
   };
   // Node's own refusals would be bare, and nobody would hear of them.
   const server = createServer({ ...limits, requireHostHeader: false }, listener);
@@ -92,6 +99,7 @@ export function buildServer(
   logger: FastifyBaseLogger,
   { hits, log, draining, trustedProxies }: ServerOptions,
 ): FastifyInstance {
+  const connections = new Connections();
   const server = Fastify({
     loggerInstance: logger,
     // One line a request, written when it is answered: see `access-log.ts`.
@@ -104,24 +112,28 @@ export function buildServer(
       if (answerUnroutable(request, reply)) return;
       void sendProblem(new AvatarError('path_invalid'), request, reply);
     },
-    clientErrorHandler: (error, socket) => refuse(error, socket, log),
+    clientErrorHandler: (error, socket) => refuse(error, socket, connections, log),
     exposeHeadRoutes: true,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     bodyLimit: 1,
     trustProxy: trustIn(trustedProxies),
     serverFactory: (handler) =>
-      openListener((request, response) => {
-        // Says "Connection: close", so that connections are given up by those who use them, between
-        // two requests, instead of being cut when nobody can know whether the next one is on its way.
-        if (draining.isDraining) response.shouldKeepAlive = false;
-        if (hostProblem(request) !== undefined || !hits.answer(request, response))
-          handler(request, response);
-      }),
+      openListener(
+        (request, response) => {
+          // Says "Connection: close", so that connections are given up by those who use them, between
+          // two requests, instead of being cut when nobody can know whether the next one is on its way.
+          if (draining.isDraining) response.shouldKeepAlive = false;
+          if (hostProblem(request) !== undefined || !hits.answer(request, response))
+            handler(request, response);
+        },
+        LIMITS,
+        connections,
+      ),
   });
   log.watch(server);
   const { server: listener } = server;
-  listener.on('connect', (_request, socket) => refuseTunnel(socket, log));
+  listener.on('connect', (_request, socket) => refuseTunnel(socket, connections, log));
   listener.on('drop', () => log.turnedAway(listener.maxConnections));
   answerProblems(server);
   return server;

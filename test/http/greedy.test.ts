@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { closerOf } from '../../src/http/closing.ts';
 import { LIMITS, type Limits, openListener } from '../../src/http/server.ts';
@@ -73,6 +74,24 @@ describe('a connection that never gets to the point', () => {
     await expect.poll(() => connectionsOf(server), { timeout: 10_000 }).toBe(0);
     socket.destroy();
   });
+});
+
+it('a connection is not read on behind a body, while its answer is to come', async () => {
+  const { server, port } = await listen(LIMITS);
+  const accepted = once(server, 'connection');
+  const many = 'GET / HTTP/1.1\r\nHost: h\r\n\r\n'.repeat(50_000);
+  const client = await open(port, `POST /never HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx`);
+  onTestFinished(() => void client.destroy());
+  client.write(many);
+  const [connection]: Socket[] = await accepted;
+  const isAtRest = async (): Promise<boolean> => {
+    const before = connection?.bytesRead;
+    await sleep(200);
+    return connection?.bytesRead === before;
+  };
+  await expect.poll(isAtRest, { timeout: 20_000 }).toBe(true);
+  expect(connection?.bytesRead).toBeGreaterThan(0);
+  expect(connection?.bytesRead).toBeLessThan(500_000);
 });
 
 describe('the listener at its limit of connections', () => {

@@ -5,6 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { AccessLog } from '../../src/http/access-log.ts';
+import { Connections } from '../../src/http/connections.ts';
 import { refuse } from '../../src/http/parse-errors.ts';
 import { LIMITS, openListener } from '../../src/http/server.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
@@ -221,6 +222,44 @@ describe('a request for a tunnel', () => {
   });
 });
 
+describe('what cannot be answered, behind a request whose picture is still being made,', () => {
+  const TUNNEL = 'CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n';
+  const BODY = 'Content-Length: 3\r\n\r\nxxx';
+
+  it.each([
+    ['a tunnel', 51, '\r\n', TUNNEL],
+    ['no HTTP', 52, '\r\n', 'HELO\r\n\r\n'],
+    ['no HTTP, and more of it', 53, '\r\n', 'HELO\r\n\r\n'.repeat(20_000)],
+    ['a tunnel behind a body', 54, BODY, TUNNEL],
+    ['no HTTP behind a body', 55, BODY, 'HELO\r\n\r\n'],
+  ])('ends the connection after that picture: %s', async (_what, size, end, behind) => {
+    const cold = OWL.replace('/48/', `/${size}/`);
+    const reply = await send(port, `GET ${cold} HTTP/1.1\r\nHost: h\r\n${end}${behind}`);
+    const { statusLine, headers } = read(reply);
+    expect(statusLine).toBe('HTTP/1.1 200 OK');
+    expect(headers).toMatchObject({ 'content-type': 'image/png', connection: 'close' });
+    expect(reply).toHaveLength(reply.indexOf('\r\n\r\n') + 4 + Number(headers['content-length']));
+  });
+
+  it.each([
+    ['a tunnel', 56, TUNNEL],
+    ['no HTTP', 57, 'HELO\r\n\r\n'],
+  ])('ends it after all that was asked before: %s', async (_what, size, behind) => {
+    const [cold, warm] = [OWL.replace('/48/', `/${size}/`), OWL];
+    await send(port, `GET ${warm} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`);
+    const heads = [cold, '/nothing', warm].map((path) => `GET ${path} HTTP/1.1\r\nHost: h\r\n\r\n`);
+    const replies = await send(port, `${heads.join('')}${behind}`);
+    expect(replies.match(/HTTP\/1\.1 \d+/g)).toEqual([
+      'HTTP/1.1 200',
+      'HTTP/1.1 404',
+      'HTTP/1.1 200',
+    ]);
+    const last = replies.slice(replies.lastIndexOf('HTTP/1.1 200'));
+    const body = last.slice(last.indexOf('\r\n\r\n') + 4);
+    expect(body).toHaveLength(Number(/^content-length: (\d+)/im.exec(last)?.[1]));
+  });
+});
+
 describe('a request without a Host that can be one', () => {
   const lines = (): LogLine[] =>
     app.lines.filter(({ reason }) => typeof reason === 'string' && reason.endsWith('Host'));
@@ -306,8 +345,9 @@ describe('a request that takes too long to arrive', () => {
       requestTimeout: 100,
       connectionsCheckingInterval: 20,
     };
-    const server = openListener((_request, response) => response.end(), hasty);
-    server.on('clientError', (error, socket) => refuse(error, socket, log));
+    const connections = new Connections();
+    const server = openListener((_request, response) => response.end(), hasty, connections);
+    server.on('clientError', (error, socket) => refuse(error, socket, connections, log));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     onTestFinished(() => void server.close());

@@ -12,6 +12,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { AvatarError } from '../errors.ts';
 import { orAbort } from '../flow/abort.ts';
+import { digestOf } from './checksum.ts';
 import { createS3Client, type S3Settings } from './client.ts';
 import { explainS3Failure } from './faults.ts';
 import { createListGrant, type ListGrant } from './list-grant.ts';
@@ -27,7 +28,9 @@ type GetOptions = {
 /** Its body has to be read to the end, or destroyed. */
 export type S3Object = Omit<GetObjectCommandOutput, 'Body'> & { readonly body: Readable };
 
-type NewObject = Omit<PutObjectCommandInput, 'Bucket' | 'Key' | 'IfMatch' | 'IfNoneMatch'>;
+type NewObject = Pick<PutObjectCommandInput, 'ContentType' | 'CacheControl' | 'Metadata'> & {
+  readonly Body: Uint8Array;
+};
 
 type PutOptions = {
   /** The entity tag, without quotes, of what is replaced; default: only where there is nothing yet. */
@@ -111,8 +114,9 @@ export class S3Bucket {
     { instead, signal }: PutOptions,
   ): Promise<'stored' | 'conflict'> {
     signal.throwIfAborted();
+    const whole = { ...object, ...digestOf(object.Body), ...this.#at(key) };
     try {
-      await orAbort(this.#send({ ...object, ...this.#at(key) }, instead, signal), signal);
+      await orAbort(this.#send(whole, instead, signal), signal);
       return 'stored';
     } catch (thrown) {
       dropBody(thrown);
@@ -126,22 +130,22 @@ export class S3Bucket {
   }
 
   /**
-   * Whether objects may be put, found out without keeping one: by a digest of something else.
+   * Whether objects may be put, found out without keeping one: as `put` does it, but for the digest, which
+   * is that of something else.
    * @returns 'kept' by a server that does not check what it is sent: there is an object now
    * @throws AvatarError as `put` does; the signal's reason
    */
   async tryToPut(key: string, signal: AbortSignal): Promise<'refused' | 'kept'> {
     signal.throwIfAborted();
     // Who may not write is told so before the digest is looked at.
-    const object = { ...this.#at(key), Body: 'x', ContentMD5: DIGEST_OF_ELSE };
-    const sending = this.#client.send(new PutObjectCommand(object), { abortSignal: signal });
+    const object = { Body: Buffer.from('x'), ...digestOf(Buffer.from('y')), ...this.#at(key) };
     try {
-      await orAbort(sending, signal);
+      await orAbort(this.#send(object, undefined, signal), signal);
       return 'kept';
     } catch (thrown) {
       dropBody(thrown);
       signal.throwIfAborted();
-      if (thrown instanceof S3ServiceException && thrown.name === 'BadDigest') return 'refused';
+      if (thrown instanceof S3ServiceException && WRONG_DIGEST.has(thrown.name)) return 'refused';
       const failure = explainS3Failure(thrown, this.#settings);
       throw failure instanceof AvatarError
         ? failure
@@ -207,8 +211,8 @@ export function bareTag(etag: string): string {
   return etag.replace(/^"(?<bare>.*)"$/, '$<bare>');
 }
 
-/** No bytes that anybody knows. */
-const DIGEST_OF_ELSE = Buffer.alloc(16).toString('base64');
+/** The second is MinIO's, for other sums than MD5. */
+const WRONG_DIGEST = new Set(['BadDigest', 'XAmzContentChecksumMismatch']);
 
 /** Preconditions that failed, in the words of several servers; two writes at the same time. */
 const CONFLICT = new Set<number | undefined>([304, 409, 412]);

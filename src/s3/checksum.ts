@@ -1,5 +1,5 @@
 import { createHash, getFips, type Hash } from 'node:crypto';
-import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
+import type { GetObjectCommandOutput, PutObjectCommandInput } from '@aws-sdk/client-s3';
 import { AvatarError } from '../errors.ts';
 
 /** So many objects in a row whose tag was their MD5 sum are no accident. */
@@ -9,6 +9,20 @@ type Described = Pick<
   GetObjectCommandOutput,
   'ETag' | 'ServerSideEncryption' | 'SSECustomerAlgorithm'
 >;
+
+/**
+ * Of what is put: a bucket whose Object Lock has a default retention takes nothing without. Every server
+ * knows MD5; the other is for machines that may not compute it, since some servers refuse it.
+ */
+export function digestOf(
+  body: Uint8Array,
+  isFips = getFips() === 1,
+): Pick<PutObjectCommandInput, 'ContentMD5' | 'ChecksumSHA256'> {
+  const digest = createHash(isFips ? 'sha256' : 'md5')
+    .update(body)
+    .digest('base64');
+  return isFips ? { ChecksumSHA256: digest } : { ContentMD5: digest };
+}
 
 /**
  * Compares bodies with their entity tags, where these are MD5 sums: with AWS for whatever was put in

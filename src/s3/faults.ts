@@ -48,7 +48,8 @@ const THROTTLED = new Set([
 
 const NEEDED: Readonly<Record<Place['variable'], string>> = {
   AVATAR_ORIGINALS: 's3:GetObject on its objects (and kms:Decrypt where they are encrypted)',
-  AVATAR_VARIANTS: 's3:GetObject and s3:PutObject on its objects',
+  AVATAR_VARIANTS:
+    's3:GetObject and s3:PutObject on its objects (and kms:GenerateDataKey and kms:Decrypt where they are encrypted)',
 };
 
 /** Worth the one retry a client may make. */
@@ -85,6 +86,11 @@ function explainConfiguration(facts: Facts, { bucket, variable }: Place): Avatar
   }
   if (name === 'InvalidObjectState') {
     const detail = `bucket ${bucket} has this object archived: restore it, or move it to a storage class that can be read at once`;
+    return fault('originals_access_denied', detail, facts);
+  }
+  // Nothing that is allowed beside it helps.
+  if (status === 403 && message.includes('explicit deny')) {
+    const detail = `bucket ${bucket} refuses: a policy forbids it to this role, or without a header (where that is of encryption, let the bucket encrypt by default): exempt the role from it (${message})`;
     return fault('originals_access_denied', detail, facts);
   }
   if (status === 403 || status === 401) {

@@ -1,5 +1,6 @@
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { BodyChecks } from '../../src/s3/checksum.ts';
+import { BodyChecks, digestOf } from '../../src/s3/checksum.ts';
 import { useS3 } from '../originals/s3.fixture.ts';
 import { never, readOriginal } from '../originals/store-suite.ts';
 
@@ -50,5 +51,29 @@ describe('a body with another checksum than its object', () => {
     const plain = { ETag: '"0123456789abcdef0123456789abcdef"' };
     expect(new BodyChecks().begin(plain)).toBeDefined();
     expect(new BodyChecks().begin({ ...plain, ...described })).toBeUndefined();
+  });
+});
+
+describe('the digest that is sent with a body', () => {
+  it('is MD5, or SHA-256 where a machine may not compute that', async () => {
+    const { s3, bucket } = fixture();
+    const body = Buffer.from('abc');
+    expect(digestOf(body, false)).toEqual({ ContentMD5: 'kAFQmDzST7DWlj99KOF/cg==' });
+    const ofFips = digestOf(body, true);
+    expect(ofFips).toEqual({ ChecksumSHA256: 'ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=' });
+    const client = new S3Client({
+      endpoint: s3.endpoint,
+      region: 'us-east-1',
+      forcePathStyle: true,
+      credentials: { accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey },
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+    });
+    const refusal = { kind: 'reply', status: 400 } as const;
+    const sent = 'x-amz-checksum-sha256';
+    s3.proxy.inject(refusal, { unless: ({ headers }) => headers[sent] === ofFips.ChecksumSHA256 });
+    const object = { Bucket: bucket, Key: 'sent', Body: body };
+    await client.send(new PutObjectCommand({ ...object, ...ofFips }));
+    client.destroy();
+    expect(await s3.has(bucket, 'sent')).toBe(true);
   });
 });

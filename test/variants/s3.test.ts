@@ -1,4 +1,4 @@
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { SharedVariant, StoredVariant } from '../../src/avatar/ports.ts';
@@ -108,6 +108,26 @@ describe('a variant in S3', () => {
     expect(await put(store, variantOf('first'))).toBe('stored');
     expect(await put(store, variantOf('second'), 'unknown')).toBe('stored');
     expect((await read(store))?.variant).toEqual(variantOf('second'));
+  });
+
+  it('is put where Object Lock asks for a checksum with every object', async () => {
+    const store = open();
+    s3.proxy.inject(NO_CHECKSUM, { unless: hasChecksum });
+    expect(await put(store, variantOf('locked'))).toBe('stored');
+    expect(await store.tryToPut('doctor', never)).toBe('refused');
+    expect((await read(store))?.variant).toEqual(variantOf('locked'));
+  });
+
+  it('is tried to be put as it would be put: only where there is nothing yet', async () => {
+    const store = open();
+    const body = error('AccessDenied');
+    const isConditional = ({ method, headers }: IncomingMessage): boolean =>
+      method !== 'PUT' || headers['if-none-match'] === '*';
+    s3.proxy.inject({ kind: 'reply', status: 403, body }, { unless: isConditional });
+    expect(await store.tryToPut('doctor', never)).toBe('refused');
+    expect(await put(store, variantOf('whole'))).toBe('stored');
+    expect(await store.tryToPut(KEY, never).catch(String)).not.toBe('kept');
+    expect((await read(store))?.variant).toEqual(variantOf('whole'));
   });
 
   it('is put without conditions as often as several find out at once', async () => {
@@ -224,6 +244,27 @@ describe('trouble', () => {
     await expect(put(store, variantOf('whole'))).rejects.toMatchObject(expected);
   });
 
+  it.each([
+    [
+      'a rule of the bucket',
+      'User: u is not authorized to perform: s3:PutObject with an explicit deny in a resource-based policy',
+      /a policy forbids it to this role, or without a header.*explicit deny/,
+    ],
+    [
+      'a key of KMS',
+      'User: u is not authorized to perform: kms:GenerateDataKey on resource: k',
+      /s3:PutObject on its objects \(and kms:GenerateDataKey and kms:Decrypt where/,
+    ],
+  ])('of %s is told with its cure', async (_what, said, detail) => {
+    const store = open();
+    const body = error('AccessDenied', said);
+    s3.proxy.inject({ kind: 'reply', status: 403, body });
+    await expect(put(store, variantOf('whole'))).rejects.toMatchObject({
+      code: 'originals_access_denied',
+      detail: expect.stringMatching(detail),
+    });
+  });
+
   it('of a session that has expired is told from a server that is none of S3', async () => {
     const store = open();
     s3.proxy.inject({ kind: 'reply', status: 400, body: error('ExpiredToken') });
@@ -273,8 +314,24 @@ function headersOf(variant: SharedVariant): Record<string, string> {
   return { 'content-type': 'image/png', ...Object.fromEntries(metadata) };
 }
 
-function error(code: string): string {
-  return `<?xml version="1.0"?><Error><Code>${code}</Code></Error>`;
+function error(code: string, said = code): string {
+  return `<?xml version="1.0"?><Error><Code>${code}</Code><Message>${said}</Message></Error>`;
+}
+
+/** As AWS answers where the default retention of Object Lock applies. */
+const NO_CHECKSUM = {
+  kind: 'reply',
+  status: 400,
+  body: error(
+    'InvalidRequest',
+    'Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters',
+  ),
+} as const;
+
+function hasChecksum({ method, headers }: IncomingMessage): boolean {
+  const isChecksum = (name: string): boolean =>
+    name === 'content-md5' || name.startsWith('x-amz-checksum-');
+  return method !== 'PUT' || Object.keys(headers).some(isChecksum);
 }
 
 /** As a CDN asks: without a signature, the path as it is. */

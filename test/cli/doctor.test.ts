@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { createFolder } from '../support/app.ts';
 import { card } from '../support/cards.ts';
@@ -78,6 +81,55 @@ describe('the doctor of a forum whose avatars are vectors', () => {
     expect(ran.code).toBe(0);
     expect(saysOf(ran, 'avatars')).toMatch(/^all \d looked for are there$/);
     expect(saysOf(ran, 'render and ETag')).toMatch(/^a letter in \d+ ms, twice the same bytes/);
+  });
+});
+
+describe('the doctor of several forums', () => {
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'avatar-doctor-'));
+  });
+
+  afterAll(() => rm(folder, { recursive: true }));
+
+  async function examineSites(sites: readonly object[]): Promise<Ran> {
+    const AVATAR_SITES = join(folder, 'sites.json');
+    await writeFile(AVATAR_SITES, JSON.stringify({ sites, default: 'first' }));
+    return await examine({ AVATAR_LOCATOR: 'discourse', AVATAR_SITES });
+  }
+
+  it('looks for avatars of each', async () => {
+    const database = postgres.url('forum', 'avatar_proxy');
+    const ran = await examineSites([
+      { name: 'first', hosts: ['a.example'], database },
+      { name: 'second', hosts: ['b.example'], database, keyPrefix: 'wrong' },
+      { name: 'third', hosts: ['c.example'], database: postgres.url('gone') },
+    ]);
+    expect(ran.code).toBe(2);
+    expect(saysOf(ran, 'avatars of first')).toMatch(/^all \d looked for are there$/);
+    expect(findings(ran)).toContainEqual(
+      finding('broken', 'avatars of second', 'none is in the stores', 'keyPrefix of second'),
+    );
+    expect(findings(ran)).toContainEqual(
+      finding('hint', 'avatars of third', 'none could be looked for', 'no such database'),
+    );
+  });
+
+  it('says of how many it has not, where there are many', async () => {
+    const database = postgres.url('forum', 'avatar_proxy');
+    const ran = await examineSites(
+      Array.from({ length: 22 }, (_, index) => ({
+        name: index === 0 ? 'first' : `forum-${index}`,
+        hosts: [`forum-${index}.example`],
+        database,
+      })),
+    );
+    expect(ran.code).toBe(0);
+    expect(checks(ran).filter((check) => check.startsWith('avatars of '))).toHaveLength(20);
+    expect(findings(ran)).toContainEqual(
+      finding('hint', 'avatars', 'none of 2 more forums', 'audit --site'),
+    );
   });
 });
 

@@ -1,11 +1,12 @@
 /** What can be learnt about a bucket and the way to it, for `doctor`. Loading this loads the SDK. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   GetBucketAccelerateConfigurationCommand,
   HeadBucketCommand,
   ListBucketsCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { AvatarError } from '../errors.ts';
+import { AvatarError, type FaultCode } from '../errors.ts';
 import { createS3Client, type S3Settings } from './client.ts';
 import { explainS3Failure } from './faults.ts';
 import { createListGrant } from './list-grant.ts';
@@ -34,6 +35,10 @@ type S3Identity = {
   readonly caller: string | undefined;
 };
 
+/** What one more request may find gone, and how long after. */
+const PASSING = new Set<FaultCode>(['originals_throttled', 'originals_unavailable']);
+const PAUSES_MS = [500, 1500];
+
 type Heard = { region: string | undefined; clockAheadMs: number | undefined };
 
 export async function diagnoseS3(settings: S3Settings, signal: AbortSignal): Promise<S3Diagnosis> {
@@ -47,12 +52,7 @@ export async function diagnoseS3(settings: S3Settings, signal: AbortSignal): Pro
     const send = { abortSignal: signal };
     // For its headers alone: its failures have no code.
     await client.send(new HeadBucketCommand({ Bucket: bucket }), send).catch(() => undefined);
-    const listing = await createListGrant(client, settings)
-      .ask(signal)
-      .then(
-        (isGranted) => (isGranted ? ('granted' as const) : ('refused' as const)),
-        (error: unknown) => AvatarError.from(error),
-      );
+    const listing = await listingOf(client, settings, signal);
     const acceleration =
       endpoint === undefined ? await accelerationOf(client, settings, signal) : undefined;
     // What was interrupted has failed for no reason of its own.
@@ -131,6 +131,27 @@ async function callerOf(client: S3Client, signal: AbortSignal): Promise<string |
     const text = thrown instanceof Error ? thrown.message : '';
     return /User: (?<arn>arn:\S+) is not authorized/.exec(text)?.groups?.['arn'];
   }
+}
+
+/** Not by the client's own attempts: it takes silence for a failure that passes. */
+async function listingOf(
+  client: S3Client,
+  place: S3Place,
+  signal: AbortSignal,
+): Promise<S3Diagnosis['listing']> {
+  const grant = createListGrant(client, place);
+  const ask = (): Promise<S3Diagnosis['listing']> =>
+    grant.ask(signal).then(
+      (isGranted) => (isGranted ? 'granted' : 'refused'),
+      (error: unknown) => AvatarError.from(error),
+    );
+  let listing = await ask();
+  for (const pause of PAUSES_MS) {
+    if (!(listing instanceof AvatarError) || !PASSING.has(listing.code)) return listing;
+    await sleep(pause, undefined, { signal });
+    listing = await ask();
+  }
+  return listing;
 }
 
 async function accelerationOf(

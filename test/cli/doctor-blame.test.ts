@@ -83,6 +83,45 @@ describe('a bucket', () => {
     });
   });
 
+  it.each([
+    ['asks for less', 503, 'SlowDown'],
+    ['fails', 500, 'InternalError'],
+  ])('that %s once is well', async (_what, status, code) => {
+    const bucket = await bucketWith('once', { amy: picture });
+    const body = `<Error><Code>${code}</Code></Error>`;
+    const unless = ({ url = '' }: IncomingMessage): boolean => !url.includes('list-type=2');
+    s3.proxy.inject({ kind: 'reply', status, body }, { times: 1, unless });
+    const ran = await examine(`s3://${bucket}?region=us-east-1&endpoint=${s3.endpoint}`);
+    expect(ran.code).toBe(0);
+    expect(finding(ran, `s3://${bucket}`)).toMatchObject({ state: 'ok' });
+  });
+
+  it('that goes on asking for less is a warning, wherever it does, with what to do', async () => {
+    const bucket = await bucketWith('busy', { amy: picture });
+    const store = `s3://${bucket}?region=us-east-1&endpoint=${s3.endpoint}`;
+    const body = '<Error><Code>SlowDown</Code></Error>';
+    const fault = { kind: 'reply', status: 503, body } as const;
+    const isListing = ({ url = '' }: IncomingMessage): boolean => url.includes('list-type=2');
+    const mend = expect.stringContaining('lower AVATAR_FETCHES');
+
+    s3.proxy.inject(fault);
+    const always = await examine(store);
+    expect(always.code).toBe(1);
+    expect(finding(always, `s3://${bucket}`)).toMatchObject({
+      state: 'warning',
+      says: expect.stringMatching(/^asks for fewer requests: .*SlowDown/),
+      mend,
+    });
+
+    s3.proxy.heal();
+    s3.proxy.inject(fault, { unless: isListing });
+    const unlessListed = await examine(store, { AVATAR_VARIANTS: store });
+    expect(unlessListed.code).toBe(1);
+    for (const check of ['avatars', `AVATAR_VARIANTS s3://${bucket}`]) {
+      expect(finding(unlessListed, check)).toMatchObject({ state: 'warning', mend });
+    }
+  });
+
   it('that does not answer is not asked again for avatars', async () => {
     const bucket = await bucketWith('silent', { amy: picture });
     const asked: string[] = [];

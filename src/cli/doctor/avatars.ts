@@ -8,7 +8,7 @@ import type { OriginalStore } from '../../originals/store.ts';
 import { openStores } from '../../stores.ts';
 import { detailOf, isOfTheAvatar } from '../attempt.ts';
 import { openWalk } from '../selection.ts';
-import { broken, type Finding, hint, ok, warning } from './finding.ts';
+import { broken, failed, type Finding, hint, ok, warning } from './finding.ts';
 
 type Sample = { readonly findings: readonly Finding[]; readonly original?: Original };
 
@@ -156,7 +156,7 @@ function judge(
   const of = `${avatars.length} looked for`;
   const trouble = failures.find((each) => !isOfTheAvatar(each));
   if (trouble !== undefined) {
-    return broken(check, `of ${of}, some cannot be read`, detailOf(trouble));
+    return failed(check, `of ${of}, some cannot be read`, trouble);
   }
   const [verdict] = failures;
   if (verdict !== undefined) {

@@ -1,4 +1,6 @@
 /** What `doctor` says of one thing it has looked at. */
+import type { AvatarError } from '../../errors.ts';
+import { detailOf } from '../attempt.ts';
 
 export type Finding = {
   /** What was looked at: `s3://bucket region`. */
@@ -25,3 +27,14 @@ export function warning(check: string, says: string, mend: string): Finding {
 export function broken(check: string, says: string, mend: string): Finding {
   return { check, state: 'broken', says, mend };
 }
+
+/** What a store could not be asked for: a warning where it would work, with fewer requests. */
+export function failed(check: string, says: string, error: AvatarError): Finding {
+  const detail = detailOf(error);
+  return error.code === 'originals_throttled'
+    ? warning(check, `${says}: ${detail}`, WHEN_THROTTLED)
+    : broken(check, says, detail);
+}
+
+const WHEN_THROTTLED =
+  'try again when less is asked of it; where it stays, lower AVATAR_FETCHES, or have its limit raised';

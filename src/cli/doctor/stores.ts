@@ -5,7 +5,7 @@ import { AvatarError } from '../../errors.ts';
 import type { S3Diagnosis } from '../../s3/diagnosis.ts';
 import { openStores, originalsSettings } from '../../stores.ts';
 import { detailOf } from '../attempt.ts';
-import { broken, type Finding, hint, ok, warning } from './finding.ts';
+import { broken, failed, type Finding, hint, ok, warning } from './finding.ts';
 
 const WORTH_A_WARNING_MS = 60_000;
 
@@ -73,7 +73,7 @@ function judgeListing(
   }
   // It has been said already, of the credentials.
   if (credentials instanceof AvatarError) return [];
-  return [broken(name, WHAT_IS_WRONG[listing.code] ?? 'cannot be used', detailOf(listing))];
+  return [failed(name, WHAT_IS_WRONG[listing.code] ?? 'cannot be used', listing)];
 }
 
 const WHAT_IS_WRONG: Readonly<Record<string, string>> = {

@@ -5,8 +5,7 @@ import type { S3Address } from '../../config/stores.ts';
 import { AvatarError } from '../../errors.ts';
 import { PLAIN_STYLE } from '../../http/headers.ts';
 import { openVariantStore } from '../../sharing.ts';
-import { detailOf } from '../attempt.ts';
-import { broken, type Finding, ok, warning } from './finding.ts';
+import { failed, type Finding, ok, warning } from './finding.ts';
 import { checkStore } from './stores.ts';
 
 /** What it would say, the checks of the bucket say. */
@@ -31,8 +30,7 @@ export async function checkVariants(
     return [...findings, warning(check, says, `remove ${store.name}/${key}`)];
   } catch (error) {
     signal.throwIfAborted();
-    const mend = detailOf(AvatarError.from(error));
-    return [...findings, broken(check, 'cannot be read and written', mend)];
+    return [...findings, failed(check, 'cannot be read and written', AvatarError.from(error))];
   } finally {
     store.close();
   }

@@ -3,9 +3,6 @@ import type { ConfigIssue } from './error.ts';
 import { redactVariable } from './redact.ts';
 import { type Environment, EnvironmentSchema, type Property, type Variable } from './schema.ts';
 
-/** Their values hold passwords, which no log should. */
-const SECRET: ReadonlySet<string> = new Set<Variable>(['AVATAR_DISCOURSE_URL']);
-
 /** Collects what is wrong while everything is looked at. */
 export class Issues {
   readonly found: ConfigIssue[] = [];
@@ -52,8 +49,7 @@ export class Issues {
   }
 
   add(variable: string, allowed: string): void {
-    const given = this.#given[variable] ?? '';
-    const value = SECRET.has(variable) ? '…' : redactVariable(variable, given);
+    const value = redactVariable(variable, this.#given[variable] ?? '');
     this.found.push({ variable, value, allowed });
   }
 }

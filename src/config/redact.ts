@@ -12,10 +12,27 @@ const BARE_PASSWORD =
 const SECRET_PARAMETER =
   /(?<name>[?&][^\s=&]*(?:password|secret|token|signature|credential|key)[^\s=&]*=)[^\s&]*/gi;
 
+// Where the whole text is an address, a password ends at the last @, whatever it holds.
+const WEB = /^(?<scheme>https?:\/\/)[^/?#]*@/i;
+const DATABASE = /^postgres(?:ql)?:\/\//i;
+const DATABASE_PARTS =
+  /^(?<scheme>postgres(?:ql)?:\/\/)(?:(?<user>[\w.~%+-]*)(?<password>:[^]*)?@)?(?<place>(?:[\w.%-]+|\[[\da-f:]+\])?(?::\d+)?\/[^@?]*)(?<query>[^@]*)$/i;
+const SECRET_OF_QUERY = /(?<name>[?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*/gi;
+
 /** @param name of the variable the text is the value of */
 export function redactVariable(name: string, text: string): string {
   if (SECRET_VARIABLE.test(name) && text !== '') return '…';
-  return redact(text).replaceAll(BARE_PASSWORD, '$<user>…$<at>');
+  if (name === 'AVATAR_DISCOURSE_URL' || DATABASE.test(text)) return redactDatabase(text);
+  return redact(text.replace(WEB, '$<scheme>…@')).replaceAll(BARE_PASSWORD, '$<user>…$<at>');
+}
+
+/** Nothing of what no database can be at: where the password is in that, nobody knows. */
+function redactDatabase(text: string): string {
+  const parts = DATABASE_PARTS.exec(text)?.groups;
+  if (parts === undefined) return text === '' ? '' : '…';
+  const { scheme = '', user, password, place = '', query = '' } = parts;
+  const login = user === undefined ? '' : `${user}${password === undefined ? '' : ':…'}@`;
+  return scheme + login + place + query.replaceAll(SECRET_OF_QUERY, '$<name>…');
 }
 
 /** Of a sentence. What may hold the value of a variable as it was set is for `redactVariable`. */

@@ -176,6 +176,18 @@ describe('config print', () => {
   });
 });
 
+describe('a database whose address cannot be used', () => {
+  it('is told as config print shows it', async () => {
+    const ran = await runCommand(['config', 'check'], {
+      AVATAR_LOCATOR: 'discourse',
+      AVATAR_DISCOURSE_URL: 'postgres://forum:a s3cret@db/',
+    });
+    expect(ran.code).toBe(78);
+    expect(ran.remarks).toContain('AVATAR_DISCOURSE_URL="postgres://forum:…@db/": names no');
+    expect(ran.remarks).not.toContain('s3cret');
+  });
+});
+
 describe('serve', () => {
   it('serves until SIGTERM', async () => {
     const running = startCommand(['serve'], {

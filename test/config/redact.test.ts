@@ -33,6 +33,36 @@ describe('of the value of a variable', () => {
     expect(shown(text)).toBe(text);
   });
 
+  it.each([
+    ['postgres://forum:s3cret pw@db/discourse', 'postgres://forum:…@db/discourse'],
+    ['postgresql://forum:a s3cret@ p/w?@db:5432/d', 'postgresql://forum:…@db:5432/d'],
+    ['postgres://forum:\ts3cret@[::1]/discourse', 'postgres://forum:…@[::1]/discourse'],
+    ['postgres://:s3cret@db/discourse', 'postgres://:…@db/discourse'],
+    ['postgres://db/discourse?password=a s3cret&ssl=1', 'postgres://db/discourse?password=…&ssl=1'],
+    // What cannot be used may be the password, wherever it is.
+    ['postgres://forum:s3cret', '…'],
+    ['postgres://forum:s3cret/discourse', '…'],
+    ['postgres://for um s3cret@db/discourse', '…'],
+    ['forum s3cret db', '…'],
+  ])('shows of the database at %j no more than %s', (text, redacted) => {
+    expect(redactVariable('AVATAR_DISCOURSE_URL', text)).toBe(redacted);
+  });
+
+  it('knows a database in the wrong variable, and a password with a space before a host', () => {
+    const shown = redactVariable('AVATAR_SITES', 'postgres://forum:a s3cret@db/discourse');
+    expect(shown).toBe('postgres://forum:…@db/discourse');
+    const cdn = redactVariable('AVATAR_CDN_URL', 'https://me:a s3cret@cdn.example.org/@x');
+    expect(cdn).toBe('https://…@cdn.example.org/@x');
+  });
+
+  it.each([
+    'postgres://forum@/discourse?host=/var/run/postgresql',
+    'postgres:///discourse',
+    'postgres://db.example.org:5432/discourse?sslmode=verify-full',
+  ])('shows the database at %s as it is', (text) => {
+    expect(redactVariable('AVATAR_DISCOURSE_URL', text)).toBe(text);
+  });
+
   it('nothing is shown where it is a secret by its name', () => {
     expect(redactVariable('AWS_SECRET_ACCESS_KEY', 'abc')).toBe('…');
     expect(redactVariable('AWS_SESSION_TOKEN', 'abc')).toBe('…');

@@ -1,9 +1,11 @@
 /** `avatar-proxy config`: what the service would be started with. */
-import { loadConfig } from '../config/load.ts';
+import { type Config, loadConfig } from '../config/load.ts';
 import { redactVariable } from '../config/redact.ts';
 import { EnvironmentSchema } from '../config/schema.ts';
 import { type Call, type Command, UsageError } from './command.ts';
 import { EXIT, type ExitCode } from './exit.ts';
+
+const MEGABYTE = 1024 * 1024;
 
 export const config: Command = {
   name: 'config',
@@ -11,7 +13,8 @@ export const config: Command = {
   summary: 'check the configuration, or print it without its secrets',
   details: [
     'check: exit code 0 when it can be used, 1 when a variable is unknown, 78 when it cannot be used.',
-    'print: each variable with its value; passwords, tokens and keys are left out.',
+    'print: each variable with the value the service would have, or what it means that it has none;\n' +
+      'passwords, tokens and keys are left out.',
   ],
   options: {},
   async run(call): Promise<ExitCode> {
@@ -38,7 +41,7 @@ async function check({ variables, output }: Call): Promise<ExitCode> {
 type Property = { readonly default?: string | number; readonly documentedDefault?: string };
 
 async function print({ variables, output }: Call): Promise<ExitCode> {
-  await loadConfig(variables);
+  const found = findDefaults(await loadConfig(variables));
   for (const [variable, property] of Object.entries<Property>(EnvironmentSchema.properties)) {
     const given = variables[variable];
     if (given !== undefined && given !== '') {
@@ -48,10 +51,11 @@ async function print({ variables, output }: Call): Promise<ExitCode> {
         `${variable}=${value}`,
       );
     } else {
-      const value = property.documentedDefault ?? String(property.default ?? '');
+      const value = found[variable] ?? String(property.default ?? '');
+      const means = value === '' ? property.documentedDefault?.replaceAll('`', '') : undefined;
       output.tell(
-        { event: 'variable', variable, value, from: 'default' },
-        `# ${variable}=${value}`,
+        { event: 'variable', variable, value, ...(means && { means }), from: 'default' },
+        means === undefined ? `# ${variable}=${value}` : `# ${variable} is not set: ${means}`,
       );
     }
   }
@@ -65,4 +69,19 @@ async function print({ variables, output }: Call): Promise<ExitCode> {
     );
   }
   return EXIT.ok;
+}
+
+/** Those the schema has only words for, as they came out here; none where no value would say it. */
+function findDefaults(config: Config): Readonly<Record<string, string | undefined>> {
+  const { originals, isDemo, locator, sizes, missing, format, memoryBytes } = config;
+  const [demo] = isDemo ? originals : [];
+  return {
+    AVATAR_ORIGINALS: demo?.kind === 'folder' ? `file:${demo.directory}` : undefined,
+    AVATAR_SIZES: sizes === 'any' || locator.kind === 'template' ? 'any' : undefined,
+    AVATAR_MISSING: missing,
+    AVATAR_FORMAT: format,
+    AVATAR_MEMORY_MB: String(memoryBytes / MEGABYTE),
+    AVATAR_RENDERS: String(config.renders),
+    AVATAR_TRACING: String(config.tracing),
+  };
 }

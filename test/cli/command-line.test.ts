@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { runCommandLine } from '../../src/cli/command-line.ts';
+import { loadConfig } from '../../src/config/load.ts';
 import { VERSION } from '../../src/config/version.ts';
 import { linesOf, runCommand, startCommand } from '../support/commands.ts';
 
@@ -174,6 +176,57 @@ describe('config print', () => {
       from: 'default',
     });
   });
+});
+
+describe('what config print says of what is not set', () => {
+  type Shown = { value: unknown; means: unknown };
+
+  async function shown(variables: Record<string, string>): Promise<Record<string, Shown>> {
+    const lines = linesOf(await runCommand(['config', 'print', '--json'], variables));
+    const unset = lines.filter(({ from }) => from === 'default');
+    return Object.fromEntries(
+      unset.map(({ variable, value, means }) => [String(variable), { value, means }]),
+    );
+  }
+
+  it('is the value it has here, which depends on others', async () => {
+    const plain = await shown({});
+    expect(plain['AVATAR_FORMAT']).toEqual({ value: 'png' });
+    expect(plain['AVATAR_MISSING']).toEqual({ value: '404' });
+    expect(plain['AVATAR_SIZES']).toEqual({ value: 'any' });
+    expect(plain['AVATAR_TRACING']).toEqual({ value: 'false' });
+    expect(plain['AVATAR_RENDERS']?.value).toBe(String(availableParallelism()));
+    const forum = await shown({
+      AVATAR_LOCATOR: 'discourse',
+      AVATAR_DISCOURSE_URL: 'postgres://db/discourse',
+      AVATAR_ORIGINALS: 's3://bucket',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318',
+    });
+    expect(forum['AVATAR_FORMAT']).toEqual({ value: 'original' });
+    expect(forum['AVATAR_MISSING']).toEqual({ value: 'blank' });
+    expect(forum['AVATAR_TRACING']).toEqual({ value: 'true' });
+    expect(forum['AVATAR_SIZES']).toMatchObject({ value: '', means: expect.any(String) });
+  });
+
+  it('is what its absence means, where no value says that', async () => {
+    expect((await shown({}))['AVATAR_SITES']).toEqual({ value: '', means: 'one site, all hosts' });
+    const { results } = await runCommand(['config', 'print']);
+    expect(results).toContain('# AVATAR_SITES is not set: one site, all hosts\n');
+    expect(results).toContain('# AVATAR_FORMAT=png\n');
+    expect(results).not.toContain('`');
+  });
+
+  it.each([{}, { AVATAR_ANIMATED: 'true' }])(
+    'can be set, and changes nothing: with %j',
+    async (variables: Record<string, string>) => {
+      const values = Object.entries(await shown(variables))
+        // With the demo set, it is no demo any more.
+        .filter(([name]) => name !== 'AVATAR_ORIGINALS')
+        .map(([name, { value }]) => [name, String(value)]);
+      const asSet = await loadConfig({ ...variables, ...Object.fromEntries(values) });
+      expect(asSet).toEqual({ ...(await loadConfig(variables)), sizes: 'any' });
+    },
+  );
 });
 
 describe('a database whose address cannot be used', () => {

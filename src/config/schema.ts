@@ -42,7 +42,8 @@ const PROPERTIES = {
     documentedDefault: 'the bundled demo avatars, with a warning',
     description:
       'Where originals are, separated by spaces and tried in order: ' +
-      '`s3://BUCKET[/PREFIX][?region=&endpoint=&pathStyle=&accelerate=&dualstack=]` or `file:DIR`',
+      '`s3://BUCKET[/PREFIX][?region=&endpoint=&pathStyle=&accelerate=&dualstack=]`, PREFIX ' +
+      'percent-encoded (`%20` is a space), or `file:DIR`',
   },
   AVATAR_LOCATOR: {
     type: 'string',

@@ -71,9 +71,16 @@ function parseS3(word: string, variable: S3Address['variable']): S3Address | { e
   const [location = '', query = ''] = word.slice('s3://'.length).split('?', 2);
   const slash = location.indexOf('/');
   const bucket = slash === -1 ? location : location.slice(0, slash);
-  // Keys begin with no slash: two of them here are a slip.
-  const folder = slash === -1 ? '' : location.slice(slash).replace(/^\/+|\/+$/g, '');
   if (!BUCKET.test(bucket)) return { error: 'has not the name of a bucket' };
+  const path = slash === -1 ? '' : decoded(location.slice(slash));
+  if (path === undefined) {
+    return {
+      error:
+        'has a prefix that is not percent-encoded, or has control characters (%20 is a space, %25 a percent sign)',
+    };
+  }
+  // Keys begin with no slash: two of them here are a slip.
+  const folder = path.replace(/^\/+|\/+$/g, '');
 
   const names = [...new URLSearchParams(query).keys()];
   if (names.some((name) => !S3_OPTIONS.includes(name))) {
@@ -115,6 +122,17 @@ function parseS3(word: string, variable: S3Address['variable']): S3Address | { e
     accelerate: accelerate ?? false,
     dualstack: dualstack ?? false,
   };
+}
+
+/** What ends a line would end it in a log as well. */
+function decoded(path: string): string | undefined {
+  try {
+    const text = decodeURIComponent(path);
+    // oxlint-disable-next-line no-control-regex
+    return /[\0-\x1f\x7f]/.test(text) ? undefined : text;
+  } catch {
+    return undefined;
+  }
 }
 
 function flag(options: URLSearchParams, name: string): boolean | undefined | null {

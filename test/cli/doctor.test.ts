@@ -84,6 +84,19 @@ describe('the doctor of a forum whose avatars are vectors', () => {
   });
 });
 
+describe('the doctor of a bucket with a prefix that has a space', () => {
+  it('finds its avatars, and may write there', async () => {
+    const spaced = await s3.createBucket('spaced');
+    await s3.put(spaced, 'my faces?/example.org/amy/1', picture);
+    const AVATAR_ORIGINALS = storeOf(`${spaced}/my%20faces%3F`);
+    const ran = await examine({ AVATAR_ORIGINALS, AVATAR_VARIANTS: AVATAR_ORIGINALS });
+    expect(ran.code).toBe(0);
+    expect(saysOf(ran, 'avatars')).toBe('all 1 looked for are there');
+    const check = `AVATAR_VARIANTS s3://${spaced}/my faces?`;
+    expect(saysOf(ran, check)).toBe('can be read and written');
+  });
+});
+
 describe('the doctor of several forums', () => {
   let folder: string;
 

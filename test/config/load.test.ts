@@ -435,10 +435,22 @@ describe('the address of a bucket', () => {
     ['s3://bucket//', ''],
     ['s3://bucket/a/b', 'a/b/'],
     ['s3://bucket//a/b//', 'a/b/'],
+    ['s3://bucket/my%20faces/who%3F%25', 'my faces/who?%/'],
+    ['s3://bucket/j%C3%B6rg/名前/a+b', 'jörg/名前/a+b/'],
+    ['s3://bucket/a%2Fb%2F', 'a/b/'],
   ])('%s is that of the keys that begin with "%s", for originals and variants', (text, prefix) => {
     expect(parseStores(text)).toMatchObject([{ bucket: 'bucket', prefix }]);
     expect(parseVariantStore(text)).toMatchObject({ bucket: 'bucket', prefix });
   });
+
+  it.each(['s3://bucket/100%', 's3://bucket/%zz/a', 's3://bucket/%E5', 's3://bucket/a%0Ab'])(
+    '%s is refused: what follows a percent sign is a character, encoded',
+    (text) => {
+      const error = expect.stringMatching(/percent-encoded.*%25/);
+      expect(parseStores(text)).toEqual({ error });
+      expect(parseVariantStore(text)).toEqual({ error });
+    },
+  );
 
   it('is refused, or has a name, a prefix and an endpoint that can be asked', () => {
     const part = fc.oneof(

@@ -4,6 +4,7 @@ import { redactVariable } from '../config/redact.ts';
 import { EnvironmentSchema } from '../config/schema.ts';
 import { type Call, type Command, UsageError } from './command.ts';
 import { EXIT, type ExitCode } from './exit.ts';
+import type { Output } from './output.ts';
 
 const MEGABYTE = 1024 * 1024;
 
@@ -45,11 +46,7 @@ async function print({ variables, output }: Call): Promise<ExitCode> {
   for (const [variable, property] of Object.entries<Property>(EnvironmentSchema.properties)) {
     const given = variables[variable];
     if (given !== undefined && given !== '') {
-      const value = redactVariable(variable, given);
-      output.tell(
-        { event: 'variable', variable, value, from: 'environment' },
-        `${variable}=${value}`,
-      );
+      tellGiven(output, variable, given);
     } else {
       const value = found[variable] ?? String(property.default ?? '');
       const means = value === '' ? property.documentedDefault?.replaceAll('`', '') : undefined;
@@ -61,14 +58,15 @@ async function print({ variables, output }: Call): Promise<ExitCode> {
   }
   // What the SDK reads decides as much as what is ours.
   const ofAws = Object.keys(variables).filter((name) => name.startsWith('AWS_'));
-  for (const variable of ofAws.toSorted()) {
-    const value = redactVariable(variable, variables[variable] ?? '');
-    output.tell(
-      { event: 'variable', variable, value, from: 'environment' },
-      `${variable}=${value}`,
-    );
-  }
+  for (const variable of ofAws.toSorted()) tellGiven(output, variable, variables[variable] ?? '');
   return EXIT.ok;
+}
+
+function tellGiven(output: Output, variable: string, given: string): void {
+  const value = redactVariable(variable, given);
+  // In a file of the environment a value ends with its line; a list of several is read alike in one.
+  const line = value.trim().replaceAll(/\s*\n\s*/g, ' ');
+  output.tell({ event: 'variable', variable, value, from: 'environment' }, `${variable}=${line}`);
 }
 
 /** Those the schema has only words for, as they came out here; none where no value would say it. */

@@ -229,6 +229,26 @@ describe('what config print says of what is not set', () => {
   );
 });
 
+describe('the text of config print', () => {
+  it('is a file of the environment, whatever is commented in, with lists of several lines', async () => {
+    const variables = {
+      AVATAR_LOCATOR: 'discourse',
+      AVATAR_DISCOURSE_URL: 'postgres://forum@db/discourse',
+      AVATAR_ORIGINALS: 's3://uploads/my%20faces\n  s3://former\n',
+      AVATAR_HOSTS: 'a.example\r\nb.example',
+    };
+    const { results } = await runCommand(['config', 'print'], variables);
+    for (const text of [results, results.replaceAll(/^# (?=\w+=)/gm, '')]) {
+      const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+      const read = lines.map(
+        (line) => /^(?<name>\w+)=(?<value>.*)$/.exec(line)?.groups ?? { line },
+      );
+      const again = Object.fromEntries(read.map(({ name, value }) => [name, value]));
+      expect(await loadConfig(again)).toEqual(await loadConfig(variables));
+    }
+  });
+});
+
 describe('a database whose address cannot be used', () => {
   it('is told as config print shows it', async () => {
     const ran = await runCommand(['config', 'check'], {

@@ -182,12 +182,13 @@ export class RenderProcess {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     const error = new RendererDied(`${this.#name} ${how}${this.#lastWords}`, isForMemory);
-    if (this.#pending !== undefined) this.#pending.reject(error);
-    else if (!this.#isKilled && !this.#isRetired) this.#onIdleDeath(error);
+    const isIdle = this.#pending === undefined;
+    this.#pending?.reject(error);
     this.#becomeUnusable();
     this.#endOrder();
     this.#channel?.destroy();
     this.#ended.resolve();
+    if (isIdle && !this.#isKilled && !this.#isRetired) this.#onIdleDeath(error);
   }
 
   #becomeUnusable(): void {

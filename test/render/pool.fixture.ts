@@ -7,7 +7,13 @@ import { RenderPool } from '../../src/render/pool.ts';
 
 export const never = new AbortController().signal;
 
-type Events = { died: string[]; quarantined: string[]; rendered: number };
+type Events = {
+  died: string[];
+  /** To be taken out by tests that kill renderers between pictures: in others none dies so. */
+  diedIdle: string[];
+  quarantined: string[];
+  rendered: number;
+};
 
 export let pool: RenderPool;
 export let events: Events;
@@ -16,7 +22,7 @@ export let orders: number;
 
 export function open(renderers: number, inSets = false): RenderPool {
   orders = 0;
-  events = { died: [], quarantined: [], rendered: 0 };
+  events = { died: [], diedIdle: [], quarantined: [], rendered: 0 };
   pool = new RenderPool(
     { renderers, decodedBytes: 400e6, inSets },
     {
@@ -26,9 +32,7 @@ export function open(renderers: number, inSets = false): RenderPool {
       },
       died: (identity) => events.died.push(identity),
       quarantined: (identity) => events.quarantined.push(identity),
-      diedIdle: (error) => {
-        throw error;
-      },
+      diedIdle: (error) => events.diedIdle.push(String(error)),
       failedStart: (reason) => {
         throw reason;
       },
@@ -37,7 +41,11 @@ export function open(renderers: number, inSets = false): RenderPool {
   return pool;
 }
 
-afterEach(() => pool.close());
+afterEach(async () => {
+  await pool.close();
+  const [death] = events.diedIdle;
+  if (death !== undefined) throw new Error(`killed by nobody: ${death}`);
+});
 
 export function job(bytes: Buffer, changes: Partial<RenderJob> = {}): RenderJob {
   return {

@@ -135,6 +135,7 @@ describe('the pool of renderers', () => {
       process.kill(starting, 'SIGCONT');
       await expect.poll(() => pool.up, { timeout: 15_000 }).toBe(2);
     }
+    expect(events.diedIdle.splice(0)).toHaveLength(2);
   });
 
   it('lets a client that leaves while it waits go at once', async () => {

@@ -7,11 +7,12 @@
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { createInspector } from '../../src/inspect/inspect.ts';
 import { intermediateSquare } from '../../src/render/intermediate-square.ts';
 import { lockDecoders, transformAll } from '../../src/render/transform.ts';
 import type { S3Connection } from '../../test/support/s3-server.ts';
+import { connectTo } from './s3-client.ts';
 
 /** Where originals are, as `bench/USER/1`. */
 export type Source =
@@ -46,14 +47,7 @@ async function answer(url: string): Promise<Buffer> {
 
 function reader(source: Source): (key: string) => Promise<Buffer> {
   if ('folder' in source) return async (key) => await readFile(join(source.folder, key));
-  const { endpoint, accessKeyId, secretAccessKey } = source.connection;
-  const client = new S3Client({
-    endpoint,
-    region: 'us-east-1',
-    forcePathStyle: true,
-    credentials: { accessKeyId, secretAccessKey },
-    responseChecksumValidation: 'WHEN_REQUIRED',
-  });
+  const client = connectTo(source.connection);
   return async (Key) => {
     const { Body } = await client.send(new GetObjectCommand({ Bucket: source.bucket, Key }));
     if (Body === undefined) throw new Error(`${Key} has no body`);

@@ -1,7 +1,8 @@
 /** A service that reads from a real S3 server where there is one, else from an emulator. */
-import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { type S3Connection, startS3Server } from '../../test/support/s3-server.ts';
 import type { Miss } from './misses.ts';
+import { connectTo } from './s3-client.ts';
 import { type Service, startService } from './service.ts';
 import type { Workshop } from './workshop.ts';
 
@@ -18,12 +19,7 @@ export async function startFilledS3(workshop: Workshop, work: readonly Miss[]): 
   const server = await startS3Server();
   const { connection } = server;
   const { endpoint, accessKeyId, secretAccessKey } = connection;
-  const client = new S3Client({
-    endpoint,
-    region: 'us-east-1',
-    forcePathStyle: true,
-    credentials: { accessKeyId, secretAccessKey },
-  });
+  const client = connectTo(connection);
   await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
   for (const { user, picture } of work) {
     const Key = `bench/${user}/1`;

@@ -6,11 +6,12 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { createInspector } from '../../src/inspect/inspect.ts';
 import { intermediateSquare } from '../../src/render/intermediate-square.ts';
 import { lockDecoders, transformAll } from '../../src/render/transform.ts';
 import type { LoopPlan, LoopStore, LoopWork } from './misses.ts';
+import { connectTo } from './s3-client.ts';
 
 /** As many as a client keeps busy without a render having to wait for one. */
 const PUTS_AT_ONCE = 32;
@@ -55,14 +56,7 @@ async function keep(picture: Buffer): Promise<void> {
 }
 
 function putter({ bucket, connection }: LoopStore): (picture: Buffer) => Promise<void> {
-  const { endpoint, accessKeyId, secretAccessKey } = connection;
-  const client = new S3Client({
-    endpoint,
-    region: 'us-east-1',
-    forcePathStyle: true,
-    credentials: { accessKeyId, secretAccessKey },
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-  });
+  const client = connectTo(connection);
   return async (Body) => {
     const Key = `loop/${randomUUID()}.png`;
     await client.send(
